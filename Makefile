@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# mdev-pt out of tree. "make help" says what there is.
+
+KDIR   ?= /lib/modules/$(shell uname -r)/build
+BUILD  ?= build/host
+KERNEL ?= all
+
+MODULES := drivers/vfio/mdev-pt
+CONFIG  := CONFIG_MDEV_PT_CORE=m CONFIG_MDEV_PT=m
+KBUILD   = $(MAKE) -C $(KDIR) M=$(abspath $(BUILD))/$(MODULES) $(CONFIG) $(KFLAGS)
+
+.PHONY: all modules tests install uninstall demo check check-debug shell clean help
+
+all: modules
+
+# Older kernels build external modules only beside their sources: give each
+# kernel a tree of links of its own.
+modules:
+	@mkdir -p $(BUILD)
+	@find $(BUILD) -xtype l -delete
+	@cp -rsf $(CURDIR)/drivers $(CURDIR)/include $(BUILD)/
+	+$(KBUILD) modules
+
+install: modules
+	+$(KBUILD) modules_install
+	$(MAKE) -C tools/mdevctl-profiles install DESTDIR=$(DESTDIR)
+
+tests:
+	$(MAKE) -C tests/selftests BUILD=$(abspath $(BUILD))/selftests
+
+demo:
+	tests/demo
+
+check:
+	tests/check $(KERNEL)
+
+check-debug:
+	tests/check debug-lockdep debug-kasan
+
+shell:
+	tests/lab/lab shell $(if $(filter-out all,$(KERNEL)),--kernel $(KERNEL)) --devices igb
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make              build the modules for the running kernel (KDIR=: for another)'
+	@echo 'make install      install modules, mdevctl profiles and call-outs (DESTDIR=)'
+	@echo 'make demo         the main job in a software lab: a VF becomes an mdev, libvirt'
+	@echo '                  gives it to a guest, traffic passes; as root, about 8 minutes at first'
+	@echo 'make check        static checks and selftests, kernels 6.1, 6.12 and 7.3; KERNEL=6.12: one'
+	@echo 'make check-debug  the selftests on lockdep and KASAN kernels, which it builds first'
+	@echo 'make shell        a shell in the lab host with the modules installed (KERNEL=)'
+	@echo 'make clean        remove build/; tests/lab/lab clean: remove the cached lab'

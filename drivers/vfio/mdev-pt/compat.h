@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The differences between the kernels that mdev-pt builds on, and nothing
+ * else.  Each HAVE_* comes from the Makefile, which looks for the declaration.
+ */
+#ifndef _MDEV_PT_COMPAT_H
+#define _MDEV_PT_COMPAT_H
+
+#include <linux/pci.h>
+#include <linux/vfio_pci_core.h>
+
+/* pci_dev::driver_override moved to struct device */
+#ifdef HAVE_DEVICE_DRIVER_OVERRIDE
+#define mdev_pt_set_driver_override(pdev, name) \
+	device_set_driver_override(&(pdev)->dev, name)
+#else
+#define mdev_pt_set_driver_override(pdev, name) \
+	driver_set_override(&(pdev)->dev, &(pdev)->driver_override, name, \
+			    strlen(name))
+#endif
+
+/* The vfio-pci default operations that only some kernels have */
+#ifdef HAVE_VFIO_IOMMUFD
+#define MDEV_PT_OPS_IOMMUFD \
+	.bind_iommufd	= vfio_iommufd_physical_bind, \
+	.unbind_iommufd	= vfio_iommufd_physical_unbind, \
+	.attach_ioas	= vfio_iommufd_physical_attach_ioas, \
+	.detach_ioas	= vfio_iommufd_physical_detach_ioas,
+#else
+#define MDEV_PT_OPS_IOMMUFD
+#endif
+
+#ifdef HAVE_VFIO_PASID
+#define MDEV_PT_OPS_PASID \
+	.pasid_attach_ioas	= vfio_iommufd_physical_pasid_attach_ioas, \
+	.pasid_detach_ioas	= vfio_iommufd_physical_pasid_detach_ioas,
+#else
+#define MDEV_PT_OPS_PASID
+#endif
+
+#ifdef HAVE_VFIO_MATCH_TOKEN
+#define MDEV_PT_OPS_MATCH_TOKEN \
+	.match_token_uuid	= vfio_pci_core_match_token_uuid,
+#else
+#define MDEV_PT_OPS_MATCH_TOKEN
+#endif
+
+#ifdef HAVE_VFIO_REGION_INFO_CAPS
+#define MDEV_PT_OPS_REGION_INFO \
+	.get_region_info_caps	= vfio_pci_ioctl_get_region_info,
+#else
+#define MDEV_PT_OPS_REGION_INFO
+#endif
+
+#endif /* _MDEV_PT_COMPAT_H */
