@@ -7,17 +7,20 @@
 #define _MDEV_PT_COMPAT_H
 
 #include <linux/pci.h>
+#include <linux/string.h>
 #include <linux/vfio_pci_core.h>
 
 /* pci_dev::driver_override moved to struct device */
+static inline int mdev_pt_set_driver_override(struct pci_dev *pdev,
+					      const char *name)
+{
 #ifdef HAVE_DEVICE_DRIVER_OVERRIDE
-#define mdev_pt_set_driver_override(pdev, name) \
-	device_set_driver_override(&(pdev)->dev, name)
+	return device_set_driver_override(&pdev->dev, name);
 #else
-#define mdev_pt_set_driver_override(pdev, name) \
-	driver_set_override(&(pdev)->dev, &(pdev)->driver_override, name, \
-			    strlen(name))
+	return driver_set_override(&pdev->dev, &pdev->driver_override, name,
+				   strlen(name));
 #endif
+}
 
 /* The vfio-pci default operations that only some kernels have */
 #ifdef HAVE_VFIO_IOMMUFD

@@ -29,12 +29,13 @@
 /**
  * struct pt_parent - a bound function that is an mdev parent
  * @mdev_parent: the mdev core's side
- * @type: type "pt-pci", the only one so far
- * @types: what mdev_register_parent() wants
+ * @pci_type: "pt-pci": the VFs of a PF, else the function itself
+ * @pf_type: "pt-pf", of a PF only: the PF itself, while it has no VFs
+ * @types: both, for mdev_register_parent()
  * @pdev: the function; outlives the parent
- * @lock: guards @functions, @vfs_enabled, @closed and pt_function::holder
- * @functions: the instances: @pdev itself and, for a PF, the VFs bound to us
- * @vfs_enabled: VFs exist or are about to: @pdev itself is no instance now
+ * @lock: guards what follows, and holder of every pt_function of the parent
+ * @functions: the instances: @pdev itself and, of a PF, the VFs bound to us
+ * @vfs_enabled: VFs exist or are about to: the PF itself is not free
  * @closed: no instance is given out: the VFs, or the parent, are going away
  *
  * Lives from the PCI driver's probe() to after its remove(), as a device
@@ -43,10 +44,11 @@
  */
 struct pt_parent {
 	struct mdev_parent mdev_parent;
-	struct mdev_type type;
-	struct mdev_type *types[1];
+	struct mdev_type pci_type;
+	struct mdev_type pf_type;
+	struct mdev_type *types[2];
 	struct pci_dev *pdev;
-	struct mutex lock;
+	struct mutex lock;	/* guards what follows, and pt_function::holder */
 	struct list_head functions;
 	bool vfs_enabled;
 	bool closed;

@@ -100,7 +100,7 @@ static pci_ers_result_t pt_error_detected(struct pci_dev *pdev,
 {
 	if (!dev_get_drvdata(&pdev->dev))
 		return PCI_ERS_RESULT_CAN_RECOVER;
-	return vfio_pci_core_err_handlers.error_detected(pdev, state);
+	return vfio_pci_core_aer_err_detected(pdev, state);
 }
 
 static const struct pci_error_handlers pt_err_handlers = {

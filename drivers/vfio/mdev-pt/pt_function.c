@@ -83,11 +83,19 @@ static void pt_function_work(struct work_struct *work)
 	/* Once it is gone nobody waits for us any more, and @holder may be freed. */
 	if (!fn->gone) {
 		pt_function_carry_out(fn);
-		smp_store_release(&fn->done, true); /* after @result */
+		/* pairs with pt_function_settled(): @result first */
+		smp_store_release(&fn->done, true);
 		wake_up_all(&fn->wait);
 	}
 	device_unlock(&fn->pdev->dev);
 	pt_function_put(fn);
+}
+
+/* The request was carried out, or never will be. */
+static bool pt_function_settled(struct pt_function *fn)
+{
+	/* pairs with pt_function_work() and pt_function_unbind() */
+	return smp_load_acquire(&fn->done) || smp_load_acquire(&fn->gone);
 }
 
 static int pt_function_call(struct pt_function *fn, enum pt_request request)
@@ -101,10 +109,9 @@ static int pt_function_call(struct pt_function *fn, enum pt_request request)
 	queue_work(pt_wq, &fn->work);
 
 	/* Idle: not a hung task, however long the user holds on. */
-	wait_event_idle(fn->wait, smp_load_acquire(&fn->done) ||
-				  smp_load_acquire(&fn->gone));
+	wait_event_idle(fn->wait, pt_function_settled(fn));
 
-	return smp_load_acquire(&fn->done) ? fn->result : -ENODEV;
+	return READ_ONCE(fn->done) ? fn->result : -ENODEV;
 }
 
 /*
@@ -180,6 +187,7 @@ void pt_function_unbind(struct pt_function *fn)
 		fn->dev = NULL;
 	}
 
+	/* pairs with pt_function_settled(): the VFIO device has ended first */
 	smp_store_release(&fn->gone, true);
 	wake_up_all(&fn->wait);
 }

@@ -2,9 +2,10 @@
 /*
  * The mdev parent and its instances
  *
- * A VF, or a function without SR-IOV, is a parent with one instance: itself.
- * A PF is a pool: its instances are its VFs that are bound to us or, as long
- * as no VF is enabled, the PF itself.
+ * A VF, or a function without SR-IOV, is a parent with one instance of type
+ * pt-pci: itself.  A PF is a pool: its instances of pt-pci are the VFs that are
+ * bound to us.  The PF itself has a type of its own, pt-pf, so that nobody gets
+ * it who wanted a VF; it is free while no VF is enabled.
  */
 
 #include <linux/device.h>
@@ -17,13 +18,22 @@ static struct pt_parent *to_pt_parent(struct mdev_type *type)
 	return container_of(type->parent, struct pt_parent, mdev_parent);
 }
 
-static bool pt_parent_is_free(struct pt_parent *parent, struct pt_function *fn)
+static struct mdev_type *pt_parent_type_of(struct pt_parent *parent,
+					   struct pt_function *fn)
+{
+	return fn->pdev->is_physfn ? &parent->pf_type : &parent->pci_type;
+}
+
+static bool pt_parent_is_free(struct pt_parent *parent, struct mdev_type *type,
+			      struct pt_function *fn)
 {
 	lockdep_assert_held(&parent->lock);
 
 	if (parent->closed || fn->holder)
 		return false;
-	return fn->pdev != parent->pdev || !parent->vfs_enabled;
+	if (fn->pdev->is_physfn && parent->vfs_enabled)
+		return false;
+	return type == pt_parent_type_of(parent, fn);
 }
 
 /* Give a free instance to @mdev, with a reference; -EUSERS if there is none. */
@@ -34,7 +44,7 @@ static struct pt_function *pt_parent_claim(struct pt_parent *parent,
 
 	mutex_lock(&parent->lock);
 	list_for_each_entry(fn, &parent->functions, node) {
-		if (pt_parent_is_free(parent, fn)) {
+		if (pt_parent_is_free(parent, mdev->type, fn)) {
 			fn->holder = mdev;
 			pt_function_get(fn);
 			mutex_unlock(&parent->lock);
@@ -43,9 +53,13 @@ static struct pt_function *pt_parent_claim(struct pt_parent *parent,
 	}
 	mutex_unlock(&parent->lock);
 
-	pci_err(parent->pdev, "no free instance for mdev %s: remove another mdev%s\n",
+	pci_err(parent->pdev, "no free instance for mdev %s: %s\n",
 		dev_name(&mdev->dev),
-		parent->pdev->is_physfn ? ", or enable more VFs" : "");
+		mdev->type == &parent->pf_type ?
+			"remove the mdev that holds the PF, or disable its VFs" :
+		parent->pdev->is_physfn ?
+			"enable more VFs, or remove another mdev" :
+			"remove the mdev that holds the function");
 	return ERR_PTR(-EUSERS);
 }
 
@@ -93,7 +107,7 @@ static unsigned int pt_mdev_get_available(struct mdev_type *type)
 
 	mutex_lock(&parent->lock);
 	list_for_each_entry(fn, &parent->functions, node)
-		n += pt_parent_is_free(parent, fn);
+		n += pt_parent_is_free(parent, type, fn);
 	mutex_unlock(&parent->lock);
 	return n;
 }
@@ -102,15 +116,10 @@ static ssize_t pt_mdev_show_description(struct mdev_type *type, char *buf)
 {
 	struct pt_parent *parent = to_pt_parent(type);
 	struct pci_dev *pdev = parent->pdev;
-	bool vfs;
-
-	mutex_lock(&parent->lock);
-	vfs = parent->vfs_enabled;
-	mutex_unlock(&parent->lock);
+	bool pool = pdev->is_physfn && type == &parent->pci_type;
 
 	return sysfs_emit(buf, "%s [%04x:%04x] as a whole, as vfio-pci would pass it through\n",
-			  vfs ? "a virtual function of PCI function" :
-				"PCI function",
+			  pool ? "One VF of PCI function" : "PCI function",
 			  pdev->vendor, pdev->device);
 }
 
@@ -166,15 +175,18 @@ int pt_parent_register(struct pt_function *fn)
 	mutex_init(&parent->lock);
 	INIT_LIST_HEAD(&parent->functions);
 	parent->pdev = pdev;
-	parent->type.sysfs_name = "pci";
-	parent->type.pretty_name = "Whole PCI function";
-	parent->types[0] = &parent->type;
+	parent->pci_type.sysfs_name = "pci";
+	parent->pci_type.pretty_name = "Whole PCI function";
+	parent->types[0] = &parent->pci_type;
+	parent->pf_type.sysfs_name = "pf";
+	parent->pf_type.pretty_name = "Whole PCI physical function";
+	parent->types[1] = &parent->pf_type;
 	pt_parent_join(parent, fn);
 	devres_add(&pdev->dev, parent);
 
 	ret = mdev_register_parent(&parent->mdev_parent, &pdev->dev,
 				   &pt_mdev_driver, parent->types,
-				   ARRAY_SIZE(parent->types));
+				   pdev->is_physfn ? 2 : 1);
 	if (ret)
 		pci_err(pdev, "can't become an mdev parent (%d)\n", ret);
 	return ret;
@@ -208,7 +220,8 @@ void pt_parent_leave(struct pt_function *fn)
 
 	mutex_lock(&parent->lock);
 	list_del_init(&fn->node);
-	if (fn->holder)
+	/* A parent that goes away removes its mdevs itself. */
+	if (fn->holder && !parent->closed)
 		dev_warn(&fn->holder->dev, "%s was taken away: remove this mdev\n",
 			 pci_name(fn->pdev));
 	mutex_unlock(&parent->lock);
