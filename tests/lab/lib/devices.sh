@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The PCI devices of the lab host. Each sits below a root port of its own: the
+# VFs take that port's bus numbers, and the port can be hot-unplugged. QEMU ids:
+# rpN the port, NAMEn the device, both from 0, n for each name.
+
+# Every device_NAME function below is one kind, with _ for -.
+readonly DEVICES='igb virtio-net nvme edu'
+
+QEMU_DEVICES=()
+MODEL_PIDS=()
+PORTS=0
+declare -A DEVICE_COUNT=()
+
+# add_devices LIST DIR: LIST is igb,virtio-net:2,...; DIR takes backing files.
+add_devices()
+{
+	local entry name count
+
+	for entry in ${1//,/ }; do
+		name=${entry%%:*}
+		count=1
+		[ "$name" = "$entry" ] || count=${entry#*:}
+		case " $DEVICES " in *" $name "*) ;; *) die "no device named $name: have $DEVICES" ;; esac
+		[[ $count =~ ^[0-9]+$ ]] || die "$entry: not a number of devices"
+		for ((; count > 0; count--)); do
+			"device_${name//-/_}" "$((DEVICE_COUNT[$name]++))" "$2"
+		done
+	done
+}
+
+# Sets PORT.
+add_root_port()
+{
+	PORT=rp$((PORTS++))
+	QEMU_DEVICES+=(-device "pcie-root-port,id=$PORT,bus=pcie.0,chassis=$PORTS,slot=$PORTS")
+}
+
+# nic_mac KIND NUMBER FUNCTION: stable addresses, so that a test can name them.
+nic_mac()
+{
+	printf '52:54:00:%02x:%02x:%02x' "$1" "$2" "$3"
+}
+
+# An Intel 82576: 7 VFs (8086:10ca). A hub without other ports: nothing outside,
+# but PF and VFs talk through the device's own switch.
+device_igb()
+{
+	add_root_port
+	QEMU_DEVICES+=(-netdev "hubport,id=igb$1-net,hubid=$((100 + $1))"
+		       -device "igb,id=igb$1,bus=$PORT,netdev=igb$1-net,mac=$(nic_mac 1 "$1" 0)")
+}
+
+# virtio-net with 4 VFs, all on one hub, DMA through the IOMMU.
+device_virtio_net()
+{
+	local id=virtio-net$1 function properties
+
+	add_root_port
+	for function in 4 3 2 1 0; do
+		properties=sriov-pf=$id
+		[ "$function" -gt 0 ] || properties=id=$id
+		properties+=,bus=$PORT,addr=0x0.$function,iommu_platform=on
+		properties+=,netdev=$id-net$function,mac=$(nic_mac 2 "$1" "$function")
+		QEMU_DEVICES+=(-netdev "hubport,id=$id-net$function,hubid=$((200 + $1))"
+			       -device "virtio-net-pci,$properties")
+	done
+}
+
+# NVMe with 4 VFs. Queues and interrupts of a VF are flexible resources: the PF
+# hands them out before the VF comes online (host/nvme-vfs).
+device_nvme()
+{
+	local id=nvme$1 properties
+
+	add_root_port
+	truncate -s 64M "$2/$id.img"
+	properties=serial=lab-$id,subsys=$id-subsys,bus=$PORT,max_ioqpairs=10,msix_qsize=11
+	properties+=,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4
+	QEMU_DEVICES+=(-blockdev "driver=file,filename=$2/$id.img,node-name=$id-disk"
+		       -device "nvme-subsys,id=$id-subsys,nqn=$id"
+		       -device "nvme,id=$id,$properties"
+		       -device "nvme-ns,bus=$id,drive=$id-disk,nsid=1")
+}
+
+# QEMU's teaching device: a plain function without SR-IOV, and not PCI Express.
+device_edu()
+{
+	QEMU_DEVICES+=(-device "edu,id=edu$1,bus=pcie.0")
+}
+
+# add_model RUN COMMAND: a device of ours. The command is started in the build
+# root with the path of a socket as its last argument, and speaks vfio-user there.
+add_model()
+{
+	local run=$1 command=$2 id=model${#MODEL_PIDS[@]} socket
+
+	socket=$run/$id
+	add_root_port
+	# shellcheck disable=SC2016 # the inner shell's arguments
+	(in_build_root sh -c 'exec $1 "$2"' sh "$command" "$socket") </dev/null >"$run/out/$id.log" 2>&1 &
+	MODEL_PIDS+=($!)
+	for _ in {1..100}; do
+		[ ! -S "$socket" ] || break
+		kill -0 "${MODEL_PIDS[-1]}" 2>/dev/null || break
+		sleep 0.1
+	done
+	if [ ! -S "$socket" ]; then
+		tail -n 20 "$run/out/$id.log" >&2
+		die "$command has no socket at $socket"
+	fi
+	QEMU_DEVICES+=(-device "$(printf '{"driver":"vfio-user-pci","id":"%s","bus":"%s","socket":{"type":"unix","path":"%s"}}' \
+			  "$id" "$PORT" "$socket")")
+}
