@@ -75,8 +75,8 @@ enum pt_request {
  * @work: carries out @request with the device lock held
  * @wait: woken when @done or @gone becomes true
  * @request: set by the holder before @work is queued
- * @result: of @request; valid when @done
- * @done: @request was carried out
+ * @result: of @request; device lock of @pdev until @done or @gone
+ * @done: the worker is finished with @request
  * @gone: the function was unbound; never false again
  *
  * Requests come from probe and remove of one mdev, which the driver core

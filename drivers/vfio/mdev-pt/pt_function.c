@@ -81,13 +81,16 @@ static void pt_function_work(struct work_struct *work)
 
 	device_lock(&fn->pdev->dev);
 	/* Once it is gone nobody waits for us any more, and @holder may be freed. */
-	if (!fn->gone) {
+	if (!fn->gone)
 		pt_function_carry_out(fn);
-		/* pairs with pt_function_settled(): @result first */
-		smp_store_release(&fn->done, true);
-		wake_up_all(&fn->wait);
-	}
 	device_unlock(&fn->pdev->dev);
+
+	/*
+	 * Only now: opening the device fails while its lock is held, and whoever
+	 * we wake may open it at once.  Pairs with pt_function_settled().
+	 */
+	smp_store_release(&fn->done, true);
+	wake_up_all(&fn->wait);
 	pt_function_put(fn);
 }
 
@@ -104,6 +107,7 @@ static int pt_function_call(struct pt_function *fn, enum pt_request request)
 		return -ENODEV;
 
 	fn->request = request;
+	fn->result = -ENODEV;	/* if the worker comes too late */
 	fn->done = false;
 	pt_function_get(fn);
 	queue_work(pt_wq, &fn->work);
@@ -111,7 +115,7 @@ static int pt_function_call(struct pt_function *fn, enum pt_request request)
 	/* Idle: not a hung task, however long the user holds on. */
 	wait_event_idle(fn->wait, pt_function_settled(fn));
 
-	return READ_ONCE(fn->done) ? fn->result : -ENODEV;
+	return fn->result;
 }
 
 /*
