@@ -17,6 +17,8 @@ for part in common apt roots tools exec; do
 	. "$LAB/lib/$part.sh"
 done
 
+# Which source tools.sh is to fetch
+SOURCE=linux-source-6.12
 readonly FRAGMENTS=$LAB/debug-kernel
 
 # The names in the banner would be those of the machine that built it.

@@ -47,8 +47,9 @@ apt_sources()
 apt_acquire_options()
 {
 	apt-config dump --format '%F "%v";%n' Acquire |
-		grep -E '^Acquire::(https?|Check-|Retries|ForceIPv)' || true
+		grep -E '^Acquire::(https?|Check-|ForceIPv)' || true
 	cat <<-'OPTIONS'
+		Acquire::Retries "3";
 		Acquire::Languages "none";
 		Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 		APT::Install-Recommends "false";
@@ -105,12 +106,16 @@ private_apt_in()
 		-o APT::Sandbox::User=root "$@"
 }
 
+# The lists of today: older ones name packages that the archive has replaced.
 apt_state()
 {
-	artefact apt "$(recipe_key "$LAB/lib/apt.sh")" 5 build_apt_state
+	artefact apt "$(recipe_key "$LAB/lib/apt.sh" "$(date +%F)")" 5 build_apt_state
 }
 
 private_apt()
 {
-	private_apt_in "$(apt_state)" "$@"
+	local state
+
+	state=$(apt_state)
+	(hold "$state" && private_apt_in "$state" "$@")
 }

@@ -74,6 +74,8 @@ artefact()
 		fi
 		exec {lock}>&-
 	fi
+	# Its time is that of the last use.
+	touch -c "$path"
 	printf '%s\n' "$path"
 }
 
@@ -106,11 +108,17 @@ discard_unheld()
 	done
 }
 
+# drop_other_keys NAME KEY: all but the one used last, which may be that of
+# another branch, or another checkout.
 drop_other_keys()
 {
 	local old
 
-	for old in "$CACHE/$1"-????????????{,.tmp}; do
-		[ "$old" = "$CACHE/$1-$2" ] || discard_unheld "$old"
+	for old in "$CACHE/$1"-????????????.tmp; do
+		discard_unheld "$old"
+	done
+	find "$CACHE/$1"-???????????? -maxdepth 0 -type d ! -path "$CACHE/$1-$2" -printf '%T@ %p\n' |
+		sort -rn | tail -n +2 | while read -r _ old; do
+		discard_unheld "$old"
 	done
 }

@@ -45,7 +45,9 @@ link_kernels()
 {
 	local root=$1 cache=$2 kernel name release tools
 
-	for kernel in "$cache"/kernels/*-????????????; do
+	# The one used last is linked last, and stays.
+	find "$cache"/kernels/*-???????????? -maxdepth 0 -type d -printf '%T@ %p\n' 2>/dev/null | sort -n |
+		while read -r _ kernel; do
 		[ -e "$kernel/release" ] || continue
 		name=$(basename "${kernel%-*}")
 		release=$(cat "$kernel/release")
@@ -54,9 +56,9 @@ link_kernels()
 		ln -sfn "$kernel/build" "$root/usr/lib/modules/$release/build"
 		link_headers "$root" "$kernel"
 	done
-	for tools in "$cache"/kernel-tools-????????????; do
-		[ ! -d "$tools" ] || ln -sfn "$tools" "$root/kernels/tools"
-	done
+	tools=$(find "$cache"/kernel-tools-???????????? -maxdepth 0 -type d -printf '%T@ %p\n' 2>/dev/null |
+		sort -n | tail -n 1)
+	[ -z "$tools" ] || ln -s "${tools#* }" "$root/kernels/tools"
 }
 
 link_headers()

@@ -8,6 +8,9 @@
 # qemu_command RUN KERNEL MEMORY APPEND: sets QEMU to the command. The memory is
 # shareable because a device model in a process of its own (vfio-user) maps it;
 # caching-mode is what tells such a model of new mappings.
+#
+# On the kernel's command line no_timer_check and tsc=reliable: on a busy machine
+# TCG's timers come late, which is no reason to panic or to drop the TSC.
 qemu_command()
 {
 	local run=$1 kernel=$2 memory=$3 append=$4 accelerator=(-accel tcg,thread=multi,tb-size=1024
@@ -20,7 +23,7 @@ qemu_command()
 	      -object "memory-backend-memfd,id=mem,size=$memory,share=on"
 	      -device intel-iommu,intremap=on,caching-mode=on
 	      -kernel "$kernel/vmlinuz" -initrd "$run/initrd"
-	      -append "console=ttyS0,115200 intel_iommu=on mitigations=off panic=-1 systemd.show_status=auto $append"
+	      -append "console=ttyS0,115200 intel_iommu=on mitigations=off no_timer_check tsc=reliable panic=-1 systemd.show_status=auto $append"
 	      -drive "file=$run/root.qcow2,if=none,id=root,cache=unsafe"
 	      -device virtio-blk-pci,drive=root
 	      -drive "file=$run/modules.qcow2,if=none,id=modules,cache=unsafe"
@@ -44,7 +47,8 @@ qemu_ports()
 	       -chardev "file,id=out,path=$1/out.pipe" -device virtserialport,chardev=out,name=lab.out
 	       -chardev "socket,id=qmp-port,path=$1/qmp-port,server=on,wait=off"
 	       -device virtserialport,chardev=qmp-port,name=lab.qmp
-	       -chardev "socket,id=qmp,path=$1/qmp-port,reconnect-ms=500" -mon chardev=qmp,mode=control)
+	       -chardev "socket,id=qmp,path=$1/qmp-port,reconnect-ms=500"
+	       -object monitor-qmp,id=monitor,chardev=qmp)
 }
 
 # qemu_share NAME PATH OPTION

@@ -9,14 +9,14 @@ RUN=
 KERNEL=
 GUEST=
 QEMU_PID=
-CAT_PID=
+HELPERS=()
 
+# Whatever ends the run, nothing of it stays behind.
 end_run()
 {
 	trap - EXIT INT TERM HUP
 	[ -z "$QEMU_PID" ] || kill -KILL "$QEMU_PID" 2>/dev/null || :
-	[ -z "$CAT_PID" ] || kill "$CAT_PID" 2>/dev/null || :
-	[ ${#MODEL_PIDS[@]} -eq 0 ] || kill "${MODEL_PIDS[@]}" 2>/dev/null || :
+	kill "${HELPERS[@]}" "${MODEL_PIDS[@]}" 2>/dev/null || :
 	wait 2>/dev/null || :
 	[ -z "$RUN" ] || rm -rf "$RUN"
 }
@@ -52,7 +52,7 @@ prepare_run()
 	(in_build_root sh -euc '
 		qemu-img create -q -f qcow2 -F raw -b "$2" "$1/root.qcow2"
 		qemu-img create -q -f qcow2 -F raw -b "$3" "$1/modules.qcow2"' \
-		sh "$RUN" "$image/root.img" "$KERNEL/modules.img")
+		sh "$RUN" "$image/root.img" "$KERNEL/modules.img") || die "cannot make the lab host's disks"
 	share_modules "$1"
 }
 
@@ -116,33 +116,39 @@ explain_end()
 # boot_once SECONDS: one QEMU, until it ends; fails if it had to be ended.
 boot_once()
 {
-	local sleeper writer ended=
+	local reader sleeper writer ended=
 
-	cat "$RUN/out.pipe" &
-	CAT_PID=$!
+	helper cat "$RUN/out.pipe"
+	reader=$!
 	(in_build_root "${QEMU[@]}" -serial chardev:console \
 		-chardev "file,id=console,path=$RUN/out/console.log,append=on") </dev/null >"$RUN/qemu.log" 2>&1 &
 	QEMU_PID=$!
-	sleep "$1" &
+	helper sleep "$1"
 	sleeper=$!
 	wait -n -p ended "$QEMU_PID" "$sleeper" || :
 	kill -KILL "$QEMU_PID" "$sleeper" 2>/dev/null || :
 	wait "$QEMU_PID" "$sleeper" 2>/dev/null || :
 	QEMU_PID=
-	# cat ends with the last writer; there must have been one.
+	# The reader ends with the last writer; there must have been one.
 	exec {writer}<>"$RUN/out.pipe"
 	exec {writer}>&-
-	wait "$CAT_PID" 2>/dev/null || :
-	CAT_PID=
+	wait "$reader" 2>/dev/null || :
+	HELPERS=()
 	[ "$ended" != "$sleeper" ]
+}
+
+# helper COMMAND...: in the background, and not longer than this shell.
+helper()
+{
+	setpriv --pdeathsig KILL -- "$@" &
+	HELPERS+=($!)
 }
 
 # run_shell: the serial console is this terminal; ^A X ends it.
 run_shell()
 {
 	mkfifo "$RUN/out.pipe"
-	cat "$RUN/out.pipe" >/dev/null &
-	CAT_PID=$!
+	helper cat "$RUN/out.pipe"
 	say "the lab host's console: log in is automatic, poweroff or ^A X ends it"
 	(in_build_root "${QEMU[@]}" -serial mon:stdio)
 }

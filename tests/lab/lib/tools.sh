@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Debian's kernel source: whole for the debug kernels, and what of it no header
-# package has: checkpatch, kernel-doc and the selftest harness. In the build root
+# What of the kernel's source no header package has: checkpatch, kernel-doc and
+# the selftest harness (that of 6.12 hangs when a test fails). In the build root
 # they are at /kernels/tools.
 
-readonly SOURCE=linux-source-6.12
+SOURCE=linux-source-7.3
 readonly TOOLS='scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch
-		scripts/kernel-doc tools/testing/selftests/kselftest.h
+		scripts/kernel-doc tools/docs/kernel-doc tools/lib/python/kdoc
+		tools/testing/selftests/kselftest.h
 		tools/testing/selftests/kselftest_harness.h
 		tools/testing/selftests/kselftest/ktap_helpers.sh'
 
@@ -21,7 +22,6 @@ build_kernel_tools()
 {
 	local dir=$1 version package file members=()
 
-	# The package is kept: a debug kernel is made of it.
 	version=$(source_version)
 	[ -n "$version" ] || { echo "the archive has no $SOURCE"; return 1; }
 	package=$(artefact "$SOURCE" "$(recipe_key "$version")" 10 download_source "$version") || return
@@ -35,6 +35,7 @@ build_kernel_tools()
 	done
 }
 
+# The newest version of the package $SOURCE
 source_version()
 {
 	private_apt apt-cache show --no-all-versions "$SOURCE" | sed -n 's/^Version: //p'
