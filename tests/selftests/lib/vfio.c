@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/iommufd.h>
+#include <linux/pci_regs.h>
+
+#include "sysfs.h"
+#include "vfio.h"
+
+static int ioctl_errno(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+}
+
+static int open_errno(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void vfio_user_init(struct vfio_user *u)
+{
+	*u = (struct vfio_user){ -1, -1, -1, -1, 0 };
+}
+
+static int attach_group(struct vfio_user *u, const char *function)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	char path[SYSFS_PATH];
+	int ret;
+
+	ret = pci_group(function);
+	if (ret < 0)
+		return ret;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", ret);
+
+	u->container = open_errno("/dev/vfio/vfio");
+	if (u->container < 0)
+		return u->container;
+	u->group = open_errno(path);
+	if (u->group < 0)
+		return u->group;
+
+	ret = ioctl_errno(u->group, VFIO_GROUP_GET_STATUS, &status);
+	if (ret)
+		return ret;
+	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
+		return -EPERM;
+
+	ret = ioctl_errno(u->group, VFIO_GROUP_SET_CONTAINER, &u->container);
+	if (ret)
+		return ret;
+	return ioctl(u->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0 ?
+	       -errno : 0;
+}
+
+int vfio_open_group(struct vfio_user *u, const char *function,
+		    const char *name)
+{
+	int ret;
+
+	vfio_user_init(u);
+	ret = attach_group(u, function);
+	if (!ret) {
+		u->device = ioctl(u->group, VFIO_GROUP_GET_DEVICE_FD, name);
+		ret = u->device < 0 ? -errno : 0;
+	}
+	if (ret)
+		vfio_close(u);
+	return ret;
+}
+
+/* /dev/vfio/devices/vfioN: the only entry in the function's, or mdev's, vfio-dev */
+static int open_vfio_dev(const char *name)
+{
+	char path[SYSFS_PATH], node[SYSFS_PATH] = "";
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s/vfio-dev",
+		 strlen(name) < UUID_LEN - 1 ? "pci" : "mdev", name);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, "vfio", 4))
+			snprintf(node, sizeof(node), "/dev/vfio/devices/%.32s",
+				 entry->d_name);
+	}
+	closedir(dir);
+	return *node ? open_errno(node) : -ENODEV;
+}
+
+static int attach_ioas(struct vfio_user *u)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+	};
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	int ret;
+
+	bind.iommufd = u->iommufd;
+	ret = ioctl_errno(u->device, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	if (ret)
+		return ret;
+	ret = ioctl_errno(u->iommufd, IOMMU_IOAS_ALLOC, &alloc);
+	if (ret)
+		return ret;
+	u->ioas = alloc.out_ioas_id;
+	attach.pt_id = u->ioas;
+	return ioctl_errno(u->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+}
+
+int vfio_open_cdev(struct vfio_user *u, const char *name)
+{
+	int ret;
+
+	vfio_user_init(u);
+	u->iommufd = open_errno("/dev/iommu");
+	if (u->iommufd < 0) {
+		ret = u->iommufd;
+		goto out;
+	}
+	u->device = open_vfio_dev(name);
+	ret = u->device < 0 ? u->device : attach_ioas(u);
+out:
+	if (ret)
+		vfio_close(u);
+	return ret;
+}
+
+int vfio_open(struct vfio_user *u, enum vfio_way way, const char *function,
+	      const char *name)
+{
+	return way == VFIO_WAY_CDEV ? vfio_open_cdev(u, name) :
+	       vfio_open_group(u, function, name);
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void vfio_close(struct vfio_user *u)
+{
+	close_fd(u->device);
+	close_fd(u->group);
+	close_fd(u->container);
+	close_fd(u->iommufd);
+	vfio_user_init(u);
+}
+
+int vfio_have_cdev(void)
+{
+	char line[128];
+	FILE *devices;
+	int found = 0;
+
+	/* /dev/vfio/devices comes only with the first device. */
+	devices = fopen("/proc/devices", "re");
+	if (!devices)
+		return 0;
+	while (!found && fgets(line, sizeof(line), devices))
+		found = !!strstr(line, " vfio-dev");
+	fclose(devices);
+	return found && !access("/dev/iommu", R_OK | W_OK);
+}
+
+int vfio_map_dma(struct vfio_user *u, void *vaddr, uint64_t iova,
+		 uint64_t size, uint32_t flags)
+{
+	struct vfio_iommu_type1_dma_map type1 = {
+		.argsz = sizeof(type1),
+		.flags = flags,
+		.vaddr = (uintptr_t)vaddr,
+		.iova = iova,
+		.size = size,
+	};
+	struct iommu_ioas_map ioas = {
+		.size = sizeof(ioas),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = u->ioas,
+		.user_va = (uintptr_t)vaddr,
+		.length = size,
+		.iova = iova,
+	};
+
+	if (u->iommufd < 0)
+		return ioctl_errno(u->container, VFIO_IOMMU_MAP_DMA, &type1);
+
+	if (flags & VFIO_DMA_MAP_FLAG_READ)
+		ioas.flags |= IOMMU_IOAS_MAP_READABLE;
+	if (flags & VFIO_DMA_MAP_FLAG_WRITE)
+		ioas.flags |= IOMMU_IOAS_MAP_WRITEABLE;
+	return ioctl_errno(u->iommufd, IOMMU_IOAS_MAP, &ioas);
+}
+
+int vfio_unmap_dma(struct vfio_user *u, uint64_t iova, uint64_t size)
+{
+	struct vfio_iommu_type1_dma_unmap type1 = {
+		.argsz = sizeof(type1),
+		.iova = iova,
+		.size = size,
+	};
+	struct iommu_ioas_unmap ioas = {
+		.size = sizeof(ioas),
+		.ioas_id = u->ioas,
+		.iova = iova,
+		.length = size,
+	};
+
+	if (u->iommufd < 0)
+		return ioctl_errno(u->container, VFIO_IOMMU_UNMAP_DMA, &type1);
+	return ioctl_errno(u->iommufd, IOMMU_IOAS_UNMAP, &ioas);
+}
+
+int vfio_irq_info(struct vfio_user *u, uint32_t index,
+		  struct vfio_irq_info *info)
+{
+	*info = (struct vfio_irq_info){
+		.argsz = sizeof(*info),
+		.index = index,
+	};
+	return ioctl_errno(u->device, VFIO_DEVICE_GET_IRQ_INFO, info);
+}
+
+int vfio_device_info(struct vfio_user *u, struct vfio_device_info *info)
+{
+	memset(info, 0, VFIO_INFO_LEN);
+	info->argsz = VFIO_INFO_LEN;
+	return ioctl_errno(u->device, VFIO_DEVICE_GET_INFO, info);
+}
+
+int vfio_region_info(struct vfio_user *u, uint32_t index,
+		     struct vfio_region_info *info)
+{
+	memset(info, 0, VFIO_INFO_LEN);
+	info->argsz = VFIO_INFO_LEN;
+	info->index = index;
+	return ioctl_errno(u->device, VFIO_DEVICE_GET_REGION_INFO, info);
+}
+
+const struct vfio_info_cap_header *
+vfio_region_cap(const struct vfio_region_info *info, uint16_t id)
+{
+	const struct vfio_info_cap_header *cap;
+	uint32_t offset = info->cap_offset;
+
+	if (!(info->flags & VFIO_REGION_INFO_FLAG_CAPS))
+		return NULL;
+	while (offset && offset <= VFIO_INFO_LEN - sizeof(*cap)) {
+		cap = (const void *)((const char *)info + offset);
+		if (cap->id == id)
+			return cap;
+		offset = cap->next;
+	}
+	return NULL;
+}
+
+static int region_offset(struct vfio_user *u, uint32_t region, uint64_t *offset)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = region,
+	};
+	int ret;
+
+	ret = ioctl_errno(u->device, VFIO_DEVICE_GET_REGION_INFO, &info);
+	if (!ret)
+		*offset += info.offset;
+	return ret;
+}
+
+ssize_t vfio_read(struct vfio_user *u, uint32_t region, uint64_t offset,
+		  void *buf, size_t len)
+{
+	ssize_t ret = region_offset(u, region, &offset);
+
+	if (ret)
+		return ret;
+	ret = pread(u->device, buf, len, offset);
+	return ret < 0 ? -errno : ret;
+}
+
+ssize_t vfio_write(struct vfio_user *u, uint32_t region, uint64_t offset,
+		   const void *buf, size_t len)
+{
+	ssize_t ret = region_offset(u, region, &offset);
+
+	if (ret)
+		return ret;
+	ret = pwrite(u->device, buf, len, offset);
+	return ret < 0 ? -errno : ret;
+}
+
+int vfio_mmap(struct vfio_user *u, uint32_t region, uint64_t offset,
+	      size_t len, void **addr)
+{
+	int ret = region_offset(u, region, &offset);
+	void *map;
+
+	if (ret)
+		return ret;
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, u->device,
+		   offset);
+	if (map == MAP_FAILED)
+		return -errno;
+	*addr = map;
+	return 0;
+}
+
+static int set_irqs(struct vfio_user *u, uint32_t flags, uint32_t index,
+		    uint32_t start, uint32_t count, const int32_t *fds)
+{
+	size_t data = fds ? count * sizeof(*fds) : 0;
+	struct vfio_irq_set *set = calloc(1, sizeof(*set) + data);
+	int ret;
+
+	if (!set)
+		return -ENOMEM;
+	set->argsz = sizeof(*set) + data;
+	set->flags = flags | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = index;
+	set->start = start;
+	set->count = count;
+	if (fds)
+		memcpy(set->data, fds, data);
+	ret = ioctl_errno(u->device, VFIO_DEVICE_SET_IRQS, set);
+	free(set);
+	return ret;
+}
+
+int vfio_irq_eventfds(struct vfio_user *u, uint32_t index, uint32_t start,
+		      uint32_t count, const int32_t *fds)
+{
+	return set_irqs(u, VFIO_IRQ_SET_DATA_EVENTFD, index, start, count, fds);
+}
+
+int vfio_irq_disable(struct vfio_user *u, uint32_t index)
+{
+	return set_irqs(u, VFIO_IRQ_SET_DATA_NONE, index, 0, 0, NULL);
+}
+
+int vfio_irq_trigger(struct vfio_user *u, uint32_t index, uint32_t start)
+{
+	return set_irqs(u, VFIO_IRQ_SET_DATA_NONE, index, start, 1, NULL);
+}
+
+int vfio_bus_master(struct vfio_user *u, bool on)
+{
+	uint16_t command;
+	ssize_t ret;
+
+	ret = vfio_read(u, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, &command,
+			sizeof(command));
+	if (ret < 0)
+		return ret;
+	command &= ~PCI_COMMAND_MASTER;
+	if (on)
+		command |= PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY;
+	ret = vfio_write(u, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, &command,
+			 sizeof(command));
+	return ret < 0 ? ret : 0;
+}
+
+int vfio_reset(struct vfio_user *u)
+{
+	return ioctl_errno(u->device, VFIO_DEVICE_RESET, NULL);
+}
+
+int vfio_feature(struct vfio_user *u, uint32_t flags, void *data, size_t len)
+{
+	struct vfio_device_feature *feature;
+	int ret;
+
+	feature = calloc(1, sizeof(*feature) + len);
+	if (!feature)
+		return -ENOMEM;
+	feature->argsz = sizeof(*feature) + len;
+	feature->flags = flags;
+	if (len)
+		memcpy(feature->data, data, len);
+	ret = ioctl(u->device, VFIO_DEVICE_FEATURE, feature);
+	if (ret < 0)
+		ret = -errno;
+	if (len)
+		memcpy(data, feature->data, len);
+	free(feature);
+	return ret;
+}
+
+int eventfd_wait(int fd, int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	uint64_t count;
+	int ret;
+
+	ret = poll(&pollfd, 1, timeout_ms);
+	if (ret < 0)
+		return -errno;
+	if (!ret)
+		return -ETIMEDOUT;
+	return read(fd, &count, sizeof(count)) < 0 ? -errno : 0;
+}
