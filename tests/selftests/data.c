@@ -106,11 +106,15 @@ static const struct function_kind nvme_vf_kind = {
 	.pf_driver = "nvme",
 };
 
-/* Name and serial number as the kernel's own driver shows them */
+/*
+ * Name and serial number as the kernel's own driver shows them, which sets up
+ * the controller after it was bound
+ */
 static int nvme_controller(const char *bdf, char *name, size_t len,
 			   char *serial, size_t serial_len)
 {
-	char path[SYSFS_PATH];
+	char path[SYSFS_PATH], state[16] = "";
+	long end = now_ms() + 10000;
 	glob_t found;
 	int ret;
 
@@ -119,9 +123,17 @@ static int nvme_controller(const char *bdf, char *name, size_t len,
 	if (ret)
 		return -ENOENT;
 	snprintf(name, len, "%s", strrchr(found.gl_pathv[0], '/') + 1);
-	snprintf(path, sizeof(path), "%s/serial", found.gl_pathv[0]);
 	globfree(&found);
 
+	snprintf(path, sizeof(path), "/sys/class/nvme/%.16s/state", name);
+	while (sysfs_read(path, state, sizeof(state)) < 0 ||
+	       strcmp(state, "live")) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		usleep(10000);
+	}
+
+	snprintf(path, sizeof(path), "/sys/class/nvme/%.16s/serial", name);
 	ret = sysfs_read(path, serial, serial_len);
 	while (ret > 0 && serial[ret - 1] == ' ')
 		serial[--ret] = '\0';

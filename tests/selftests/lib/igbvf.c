@@ -222,10 +222,10 @@ int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
 
 	reg_write(vf, VTCTRL, VTCTRL_RST);
 	/*
-	 * The PF may see our message before it sees the reset, which then ends
-	 * what the message began.
+	 * The PF may see our first message before it sees the reset, which then
+	 * ends what the message began: the next is refused, or not answered.
 	 */
-	for (i = 0, ret = -ETIMEDOUT; i < 3 && ret == -ETIMEDOUT; i++)
+	for (i = 0, ret = -EAGAIN; i < 3 && ret; i++)
 		ret = say_reset(vf);
 	if (!ret)
 		ret = ring_start(vf, RX_RING, iova);
