@@ -1,34 +1,260 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Passthrough mediated devices: what mdev_pt_core offers
+ * Passthrough mediated devices: what a vendor builds on
  *
  * One mediated device is one whole PCI function.  Its VFIO device sits on the
  * function itself, so that IOMMU group, containers, iommufd and isolation are
  * those of vfio-pci; the mdev gives it a UUID, a type and a life cycle.
+ *
+ * By default a user gets what vfio-pci would give.  A vendor is a module that
+ * knows a device: it offers an mdev type of its own for the functions that it
+ * accepts, and takes over the accesses that it cares about.  See
+ * Documentation/vendor-guide.rst for a walk from nothing to a working one.
  */
 #ifndef _LINUX_MDEV_PT_H
 #define _LINUX_MDEV_PT_H
 
+#include <linux/device/driver.h>
 #include <linux/mdev.h>
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/vfio_pci_core.h>
 
+struct mdev_pt_device;
+struct mdev_pt_vendor_driver;
+
+/**
+ * struct mdev_pt_function - a PCI function that a vendor was asked to accept
+ * @pdev: the function
+ * @id: the entry of the vendor's id table that it matched
+ * @data: for the vendor, which sets it in probe()
+ *
+ * Lives from before probe() to after remove(); one for each vendor.
+ */
+struct mdev_pt_function {
+	struct pci_dev *pdev;
+	const struct pci_device_id *id;
+	void *data;
+};
+
 /**
  * struct mdev_pt_device - a PCI function that is exposed as a mediated device
- * @vdev: the VFIO device on the function; also the function's drvdata for as
- *	long as it is registered, as vfio-pci-core demands
+ * @vdev: the VFIO device on the function, of vfio-pci-core; also the
+ *	function's drvdata for as long as it is registered
  * @mdev: the mediated device that gives the function its UUID
+ * @fn: the function as the vendor accepted it; NULL without a vendor
+ * @data: for the vendor, which sets it in create()
  *
- * Made by mdev_pt_device_create() and ended by mdev_pt_device_destroy(), both
- * under the device lock of the function; constant in between.
+ * Lives from before create() to after remove(). What is public is constant in
+ * between, but for @data.
  */
 struct mdev_pt_device {
 	struct vfio_pci_core_device vdev;
 	struct mdev_device *mdev;
+	struct mdev_pt_function *fn;
+	void *data;
+
+	/* private: of mdev_pt_core */
+	const struct mdev_pt_vendor_driver *vendor;
+	const struct mdev_pt_vendor_ops *ops;
+	struct list_head traps;		/* from open() to close(), constant */
+	unsigned long trapped;		/* bit n: region n has traps */
 };
 
-struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
-					     struct mdev_device *mdev);
-void mdev_pt_device_destroy(struct mdev_pt_device *pt);
+/**
+ * struct mdev_pt_vendor_ops - what a vendor takes over; NULL is the default
+ *
+ * The first six are told of what happens to the device. The core has done its
+ * own part, or does it afterwards.
+ *
+ * @create: the mdev is being created. No user can open it yet, and the
+ *	function's DMA still belongs to the host. Device lock of the function
+ *	held. An error refuses the creation; @remove is not called then.
+ * @remove: the mdev is going away; no user has it open. Undoes @create.
+ *	Device lock of the function held.
+ * @open: the first user opens the device: the function is enabled and was
+ *	reset. Here regions and traps are added; they end with @close. An error
+ *	refuses the open; @close is not called then.
+ * @close: the last user has closed the device, which is still enabled. It will
+ *	be disabled and reset.
+ * @request: the function is needed elsewhere: the user is to let go. Takes
+ *	over: the default, mdev_pt_request(), signals the user's request eventfd.
+ *	Called again and again, @count counts up from 0, until the user closes.
+ * @reset_done: the function was reset, by whatever means, while the device is
+ *	registered, and its config space was restored. The device lock of the
+ *	function and, depending on the means, its memory_lock are held: access
+ *	no BAR and wait for nobody who does.
+ *
+ * The others take an access over. Each default is a function that can be called
+ * from there, to pass the access on. All run in a user's process, any number of
+ * them at a time, between @open and @close.
+ *
+ * @read: read @count bytes at @ppos, VFIO's file offset: the region's index
+ *	in VFIO_PCI_OFFSET_TO_INDEX(*ppos), the offset in bytes in the rest.
+ *	Returns the number of bytes read, with *ppos moved on by as much, or a
+ *	negative error. Default: mdev_pt_read().
+ * @write: the same for writing. Default: mdev_pt_write().
+ * @ioctl: an ioctl on the device, but for VFIO_DEVICE_GET_REGION_INFO and
+ *	VFIO_DEVICE_FEATURE. Default: mdev_pt_ioctl().
+ * @mmap: map a part of a region; the offset is vma->vm_pgoff, in pages.
+ *	Default: mdev_pt_mmap().
+ * @get_region_info: describe the region @info->index: offset, size, flags and,
+ *	by vfio_info_add_capability(), capabilities. Default:
+ *	mdev_pt_get_region_info().
+ *
+ * @migration: NULL; no core calls it yet, so a vendor that sets it is refused.
+ */
+struct mdev_pt_vendor_ops {
+	int (*create)(struct mdev_pt_device *pt);
+	void (*remove)(struct mdev_pt_device *pt);
+	int (*open)(struct mdev_pt_device *pt);
+	void (*close)(struct mdev_pt_device *pt);
+	void (*request)(struct mdev_pt_device *pt, unsigned int count);
+	void (*reset_done)(struct mdev_pt_device *pt);
+
+	ssize_t (*read)(struct mdev_pt_device *pt, char __user *buf,
+			size_t count, loff_t *ppos);
+	ssize_t (*write)(struct mdev_pt_device *pt, const char __user *buf,
+			 size_t count, loff_t *ppos);
+	long (*ioctl)(struct mdev_pt_device *pt, unsigned int cmd,
+		      unsigned long arg);
+	int (*mmap)(struct mdev_pt_device *pt, struct vm_area_struct *vma);
+	int (*get_region_info)(struct mdev_pt_device *pt,
+			       struct vfio_region_info *info,
+			       struct vfio_info_cap *caps);
+
+	const struct mdev_pt_migration_ops *migration;
+};
+
+/**
+ * struct mdev_pt_migration_ops - what only the vendor knows of a migration
+ * @state_size: the most that @save returns, in bytes
+ * @quiesce: stop the function: when this returns it does no DMA and raises no
+ *	interrupt, and its state does not change until @resume
+ * @resume: let the function go on from the state that it has
+ * @save: write the state of the quiesced function to @buf, at most @size
+ *	bytes; returns how many, or a negative error
+ * @load: give the quiesced function the state of @size bytes in @buf, which
+ *	@save of this or an older version wrote at the source. The core has
+ *	checked length and checksum; the content is as hostile as any stream.
+ *
+ * The state machine, the data file and the stream are the core's. All are
+ * called in process context, one at a time.
+ */
+struct mdev_pt_migration_ops {
+	size_t state_size;
+	int (*quiesce)(struct mdev_pt_device *pt);
+	int (*resume)(struct mdev_pt_device *pt);
+	ssize_t (*save)(struct mdev_pt_device *pt, void *buf, size_t size);
+	int (*load)(struct mdev_pt_device *pt, const void *buf, size_t size);
+};
+
+/**
+ * struct mdev_pt_vendor_driver - a module that knows a device
+ * @owner: the module; held for as long as an mdev of its type exists
+ * @name: for people: the name of the type, e.g. "Intel 82576 VF"
+ * @type: the type is "pt-<type>"; lower-case letters, digits and "-"
+ * @id_table: the functions that @probe wants to see, ended by an empty entry
+ * @probe: accept a function, or refuse it: -ENODEV, silently, or another
+ *	error, which is logged. NULL accepts what is in @id_table. No user
+ *	has the function. The core serialises @probe and @remove.
+ * @remove: undo @probe: the function is unbound, or the module is unloaded. A
+ *	user may have the function by another type: leave its registers alone.
+ * @ops: what it takes over; may be empty
+ *
+ * A module is loaded on demand when a function is bound, by one of two aliases:
+ * MODULE_ALIAS("mdev-pt:8086-154c") for a device, in lower-case hex, or
+ * MODULE_ALIAS("mdev-pt:class-030000") for a class; "*" is a wildcard.
+ */
+struct mdev_pt_vendor_driver {
+	struct module *owner;
+	const char *name;
+	const char *type;
+	const struct pci_device_id *id_table;
+	int (*probe)(struct mdev_pt_function *fn);
+	void (*remove)(struct mdev_pt_function *fn);
+	const struct mdev_pt_vendor_ops *ops;
+
+	/* private: of mdev_pt_core */
+	struct list_head node;
+};
+
+int mdev_pt_register_vendor_driver(struct mdev_pt_vendor_driver *vendor);
+void mdev_pt_unregister_vendor_driver(struct mdev_pt_vendor_driver *vendor);
+
+/**
+ * module_mdev_pt_vendor_driver() - a module that is one vendor, and no more
+ * @drv: the struct mdev_pt_vendor_driver
+ *
+ * Makes module_init() and module_exit(), so that no module forgets to leave.
+ */
+#define module_mdev_pt_vendor_driver(drv) \
+	module_driver(drv, mdev_pt_register_vendor_driver, \
+		      mdev_pt_unregister_vendor_driver)
+
+/* The defaults */
+ssize_t mdev_pt_read(struct mdev_pt_device *pt, char __user *buf,
+		     size_t count, loff_t *ppos);
+ssize_t mdev_pt_write(struct mdev_pt_device *pt, const char __user *buf,
+		      size_t count, loff_t *ppos);
+long mdev_pt_ioctl(struct mdev_pt_device *pt, unsigned int cmd,
+		   unsigned long arg);
+int mdev_pt_mmap(struct mdev_pt_device *pt, struct vm_area_struct *vma);
+int mdev_pt_get_region_info(struct mdev_pt_device *pt,
+			    struct vfio_region_info *info,
+			    struct vfio_info_cap *caps);
+void mdev_pt_request(struct mdev_pt_device *pt, unsigned int count);
+
+/**
+ * struct mdev_pt_region_ops - accesses to a region that a vendor adds
+ * @read: copy @len bytes at @offset of the region to @buf; NULL: not readable
+ * @write: take @len bytes for @offset of the region; NULL: not writable
+ * @mmap: map the part that @vma names, which lies in the region; NULL: can't
+ *
+ * @offset and @len lie in the region. An access of up to PAGE_SIZE bytes comes
+ * in one piece. Return 0 or a negative error.
+ */
+struct mdev_pt_region_ops {
+	int (*read)(struct mdev_pt_device *pt, void *data, u64 offset,
+		    void *buf, size_t len);
+	int (*write)(struct mdev_pt_device *pt, void *data, u64 offset,
+		     const void *buf, size_t len);
+	int (*mmap)(struct mdev_pt_device *pt, void *data,
+		    struct vm_area_struct *vma);
+};
+
+int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
+		       size_t size, const struct mdev_pt_region_ops *ops,
+		       void *data);
+
+/* From a trap: leave the access to the default */
+#define MDEV_PT_DEFAULT 1
+
+/**
+ * struct mdev_pt_trap_ops - accesses to a trapped range of bytes
+ * @read: set @value to what the user reads at @offset; NULL: the default
+ * @write: the user writes @value to @offset; NULL: the default
+ *
+ * @offset is that of the BAR, or of config space, in bytes. @width is 1, 2, 4
+ * or, in a BAR, 8 bytes, and divides @offset: the user's access, if that is
+ * naturally aligned and lies in the range, else the largest such pieces of it.
+ * @value is in the CPU's byte order. Return 0, MDEV_PT_DEFAULT, or a negative
+ * error, which the user's access fails with.
+ */
+struct mdev_pt_trap_ops {
+	int (*read)(struct mdev_pt_device *pt, void *data, u64 offset,
+		    unsigned int width, u64 *value);
+	int (*write)(struct mdev_pt_device *pt, void *data, u64 offset,
+		     unsigned int width, u64 value);
+};
+
+int mdev_pt_add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
+		     u64 len, const struct mdev_pt_trap_ops *ops, void *data);
+
+int mdev_pt_map_bar(struct mdev_pt_device *pt, unsigned int bar);
+int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
+		     unsigned int width, u64 *value);
+int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
+		      unsigned int width, u64 value);
 
 #endif /* _LINUX_MDEV_PT_H */

@@ -22,6 +22,36 @@ static inline int mdev_pt_set_driver_override(struct pci_dev *pdev,
 #endif
 }
 
+/*
+ * Map a BAR into vfio-pci-core's table, if it isn't: done when the device is
+ * opened, or by an exported function, or, in 6.1, by a private one.
+ */
+static inline int mdev_pt_setup_barmap(struct vfio_pci_core_device *vdev,
+				       unsigned int bar)
+{
+#if defined(HAVE_VFIO_PCI_GET_IOMAP)
+	return PTR_ERR_OR_ZERO((__force void *)
+			       vfio_pci_core_get_iomap(vdev, bar));
+#elif defined(HAVE_VFIO_PCI_SETUP_BARMAP)
+	return vfio_pci_core_setup_barmap(vdev, bar);
+#else
+	int ret;
+
+	if (vdev->barmap[bar])
+		return 0;
+
+	/* As vfio-pci-core undoes it when the device is closed */
+	ret = pci_request_selected_regions(vdev->pdev, BIT(bar), "vfio");
+	if (ret)
+		return ret;
+	vdev->barmap[bar] = pci_iomap(vdev->pdev, bar, 0);
+	if (vdev->barmap[bar])
+		return 0;
+	pci_release_selected_regions(vdev->pdev, BIT(bar));
+	return -ENOMEM;
+#endif
+}
+
 /* The vfio-pci default operations that only some kernels have */
 #ifdef HAVE_VFIO_IOMMUFD
 #define MDEV_PT_OPS_IOMMUFD \
@@ -50,7 +80,7 @@ static inline int mdev_pt_set_driver_override(struct pci_dev *pdev,
 
 #ifdef HAVE_VFIO_REGION_INFO_CAPS
 #define MDEV_PT_OPS_REGION_INFO \
-	.get_region_info_caps	= vfio_pci_ioctl_get_region_info,
+	.get_region_info_caps	= mdev_pt_vfio_get_region_info,
 #else
 #define MDEV_PT_OPS_REGION_INFO
 #endif

@@ -2,8 +2,10 @@
 /*
  * mdev_pt_core: a VFIO device on a whole PCI function, owned by an mdev
  *
- * Every operation is vfio-pci-core's; what is added here is the mdev: the
- * device opens by its UUID too, and its sysfs directory leads to the group.
+ * Each operation goes to the vendor if it has one of its own, else to the
+ * default.  The defaults are vfio-pci-core's; what is added here is the mdev
+ * (the device opens by its UUID too, and its sysfs directory leads to the group)
+ * and the traps.
  */
 
 #include <linux/iommu.h>
@@ -13,12 +15,9 @@
 #include "compat.h"
 #include "core.h"
 
-static struct mdev_pt_device *to_mdev_pt_device(struct vfio_device *vdev)
-{
-	return container_of(vdev, struct mdev_pt_device, vdev.vdev);
-}
+static const struct mdev_pt_vendor_ops no_vendor_ops;
 
-static int mdev_pt_open_device(struct vfio_device *vdev)
+static int mdev_pt_vfio_open(struct vfio_device *vdev)
 {
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
 	int ret;
@@ -27,8 +26,191 @@ static int mdev_pt_open_device(struct vfio_device *vdev)
 	if (ret)
 		return ret;
 
+	if (pt->ops->open) {
+		ret = pt->ops->open(pt);
+		if (ret) {
+			pci_err(pt->vdev.pdev, "%s can't open the device (%d)\n",
+				pt->vendor->name, ret);
+			mdev_pt_traps_end(pt);
+			vfio_pci_core_disable(&pt->vdev);
+			return ret;
+		}
+	}
+
 	vfio_pci_core_finish_enable(&pt->vdev);
 	return 0;
+}
+
+static void mdev_pt_vfio_close(struct vfio_device *vdev)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	if (pt->ops->close)
+		pt->ops->close(pt);
+	mdev_pt_traps_end(pt);
+	vfio_pci_core_close_device(vdev);
+}
+
+/**
+ * mdev_pt_read - the default read
+ * @pt: the device
+ * @buf: where the bytes go
+ * @count: how many
+ * @ppos: VFIO's file offset, moved on by what was read
+ *
+ * Context: see read() of &struct mdev_pt_vendor_ops.
+ *
+ * Return: The number of bytes read, or a negative error, as vfio-pci's.
+ */
+ssize_t mdev_pt_read(struct mdev_pt_device *pt, char __user *buf, size_t count,
+		     loff_t *ppos)
+{
+	if (mdev_pt_is_trapped(pt, VFIO_PCI_OFFSET_TO_INDEX(*ppos)))
+		return mdev_pt_trap_read(pt, buf, count, ppos);
+	return vfio_pci_core_read(&pt->vdev.vdev, buf, count, ppos);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_read);
+
+static ssize_t mdev_pt_vfio_read(struct vfio_device *vdev, char __user *buf,
+				 size_t count, loff_t *ppos)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	return pt->ops->read ? pt->ops->read(pt, buf, count, ppos) :
+			       mdev_pt_read(pt, buf, count, ppos);
+}
+
+/**
+ * mdev_pt_write - the default write
+ * @pt: the device
+ * @buf: where the bytes come from
+ * @count: how many
+ * @ppos: VFIO's file offset, moved on by what was written
+ *
+ * Context: see write() of &struct mdev_pt_vendor_ops.
+ *
+ * Return: The number of bytes written, or a negative error, as vfio-pci's.
+ */
+ssize_t mdev_pt_write(struct mdev_pt_device *pt, const char __user *buf,
+		      size_t count, loff_t *ppos)
+{
+	if (mdev_pt_is_trapped(pt, VFIO_PCI_OFFSET_TO_INDEX(*ppos)))
+		return mdev_pt_trap_write(pt, buf, count, ppos);
+	return vfio_pci_core_write(&pt->vdev.vdev, buf, count, ppos);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_write);
+
+static ssize_t mdev_pt_vfio_write(struct vfio_device *vdev,
+				  const char __user *buf, size_t count,
+				  loff_t *ppos)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	return pt->ops->write ? pt->ops->write(pt, buf, count, ppos) :
+				mdev_pt_write(pt, buf, count, ppos);
+}
+
+static bool has_bar_traps(struct mdev_pt_device *pt)
+{
+	return pt->trapped & GENMASK(VFIO_PCI_BAR5_REGION_INDEX,
+				     VFIO_PCI_BAR0_REGION_INDEX);
+}
+
+/**
+ * mdev_pt_ioctl - the default ioctl
+ * @pt: the device
+ * @cmd: the command
+ * @arg: its argument
+ *
+ * Context: see ioctl() of &struct mdev_pt_vendor_ops.
+ *
+ * Return: As vfio-pci's; -ENOTTY for VFIO_DEVICE_IOEVENTFD, whose writes would
+ *	bypass them, when a BAR has traps.
+ */
+long mdev_pt_ioctl(struct mdev_pt_device *pt, unsigned int cmd,
+		   unsigned long arg)
+{
+	if (cmd == VFIO_DEVICE_IOEVENTFD && has_bar_traps(pt))
+		return -ENOTTY;
+	return vfio_pci_core_ioctl(&pt->vdev.vdev, cmd, arg);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_ioctl);
+
+static long mdev_pt_vfio_ioctl(struct vfio_device *vdev, unsigned int cmd,
+			       unsigned long arg)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+#ifndef HAVE_VFIO_REGION_INFO_CAPS
+	if (cmd == VFIO_DEVICE_GET_REGION_INFO)
+		return mdev_pt_ioctl_get_region_info(pt, (void __user *)arg);
+#endif
+	return pt->ops->ioctl ? pt->ops->ioctl(pt, cmd, arg) :
+				mdev_pt_ioctl(pt, cmd, arg);
+}
+
+int mdev_pt_vfio_get_region_info(struct vfio_device *vdev,
+				 struct vfio_region_info *info,
+				 struct vfio_info_cap *caps)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	return pt->ops->get_region_info ?
+		pt->ops->get_region_info(pt, info, caps) :
+		mdev_pt_get_region_info(pt, info, caps);
+}
+
+/**
+ * mdev_pt_mmap - the default mmap
+ * @pt: the device
+ * @vma: with VFIO's file offset in vm_pgoff, in pages
+ *
+ * Context: see mmap() of &struct mdev_pt_vendor_ops. The mmap_lock is held.
+ *
+ * Return: As vfio-pci's; -EINVAL for a page that holds a trap.
+ */
+int mdev_pt_mmap(struct mdev_pt_device *pt, struct vm_area_struct *vma)
+{
+	u64 start = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 index = VFIO_PCI_OFFSET_TO_INDEX(start);
+
+	if (mdev_pt_is_trapped(pt, index) &&
+	    mdev_pt_traps_overlap_pages(pt, index, start & VFIO_PCI_OFFSET_MASK,
+					vma->vm_end - vma->vm_start))
+		return -EINVAL;
+	return vfio_pci_core_mmap(&pt->vdev.vdev, vma);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_mmap);
+
+static int mdev_pt_vfio_mmap(struct vfio_device *vdev,
+			     struct vm_area_struct *vma)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	return pt->ops->mmap ? pt->ops->mmap(pt, vma) : mdev_pt_mmap(pt, vma);
+}
+
+/**
+ * mdev_pt_request - the default request to let go
+ * @pt: the device
+ * @count: how often the user was asked before
+ *
+ * Context: see request() of &struct mdev_pt_vendor_ops.
+ */
+void mdev_pt_request(struct mdev_pt_device *pt, unsigned int count)
+{
+	vfio_pci_core_request(&pt->vdev.vdev, count);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_request);
+
+static void mdev_pt_vfio_request(struct vfio_device *vdev, unsigned int count)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	if (pt->ops->request)
+		pt->ops->request(pt, count);
+	else
+		mdev_pt_request(pt, count);
 }
 
 /*
@@ -36,7 +218,7 @@ static int mdev_pt_open_device(struct vfio_device *vdev)
  * The options hold the VF token: a UUID must not open what the PCI address
  * would refuse, so both go through vfio_pci_core_match().
  */
-static int mdev_pt_match(struct vfio_device *vdev, char *name)
+static int mdev_pt_vfio_match(struct vfio_device *vdev, char *name)
 {
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
 	const char *uuid = dev_name(&pt->mdev->dev);
@@ -62,15 +244,15 @@ static const struct vfio_device_ops mdev_pt_device_ops = {
 	.name		= "pt",
 	.init		= vfio_pci_core_init_dev,
 	.release	= vfio_pci_core_release_dev,
-	.open_device	= mdev_pt_open_device,
-	.close_device	= vfio_pci_core_close_device,
-	.ioctl		= vfio_pci_core_ioctl,
+	.open_device	= mdev_pt_vfio_open,
+	.close_device	= mdev_pt_vfio_close,
+	.ioctl		= mdev_pt_vfio_ioctl,
 	.device_feature	= vfio_pci_core_ioctl_feature,
-	.read		= vfio_pci_core_read,
-	.write		= vfio_pci_core_write,
-	.mmap		= vfio_pci_core_mmap,
-	.request	= vfio_pci_core_request,
-	.match		= mdev_pt_match,
+	.read		= mdev_pt_vfio_read,
+	.write		= mdev_pt_vfio_write,
+	.mmap		= mdev_pt_vfio_mmap,
+	.request	= mdev_pt_vfio_request,
+	.match		= mdev_pt_vfio_match,
 	MDEV_PT_OPS_REGION_INFO
 	MDEV_PT_OPS_MATCH_TOKEN
 	MDEV_PT_OPS_IOMMUFD
@@ -78,8 +260,28 @@ static const struct vfio_device_ops mdev_pt_device_ops = {
 };
 
 #ifdef HAVE_VFIO_PCI_DMABUF
+/* A dma-buf is a mapping, too. */
+static int mdev_pt_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
+				   struct p2pdma_provider **provider,
+				   unsigned int index,
+				   struct phys_vec *phys_vec,
+				   struct vfio_region_dma_range *ranges,
+				   size_t nr_ranges)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(&vdev->vdev);
+	size_t i;
+
+	for (i = 0; mdev_pt_is_trapped(pt, index) && i < nr_ranges; i++) {
+		if (mdev_pt_traps_overlap_pages(pt, index, ranges[i].offset,
+						ranges[i].length))
+			return -EINVAL;
+	}
+	return vfio_pci_core_get_dmabuf_phys(vdev, provider, index, phys_vec,
+					     ranges, nr_ranges);
+}
+
 static const struct vfio_pci_device_ops mdev_pt_pci_ops = {
-	.get_dmabuf_phys = vfio_pci_core_get_dmabuf_phys,
+	.get_dmabuf_phys = mdev_pt_get_dmabuf_phys,
 };
 #endif
 
@@ -107,23 +309,21 @@ static void check_group_viable(struct pci_dev *pdev)
 	iommu_group_put(group);
 }
 
-/**
- * mdev_pt_device_create - register the VFIO device of a PCI function
- * @pdev: the function; bound to the calling driver, its drvdata unused
- * @mdev: the mediated device; must outlive the returned device
+/*
+ * Register the VFIO device of a function for @mdev, which must outlive it.
+ * @offer: how the vendor of the mdev's type accepted the function, or NULL.
  *
  * When this returns, the function can be opened by the mdev's UUID or by its
  * PCI address, through its group or, where the kernel has it, through iommufd.
  *
- * Context: Process context, may sleep. The caller holds the device lock of
- *	@pdev. The driver of @pdev must set driver_managed_dma.
- *
- * Return: The device, or an ERR_PTR: -EINVAL without an IOMMU or where DMA is
- *	not cache coherent, -EBUSY for a PF whose VFs are enabled, -ENOMEM, or
- *	what the VFIO core returned.
+ * The caller holds the device lock of @pdev, whose drvdata is unused and whose
+ * driver sets driver_managed_dma. Returns the device, or an ERR_PTR: -EINVAL
+ * without an IOMMU or where DMA is not cache coherent, -EBUSY for a PF whose VFs
+ * are enabled, -ENOMEM, or what the vendor or the VFIO core returned.
  */
 struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
-					     struct mdev_device *mdev)
+					     struct mdev_device *mdev,
+					     struct mdev_pt_offer *offer)
 {
 	struct mdev_pt_device *pt;
 	int ret;
@@ -135,10 +335,27 @@ struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
 	if (IS_ERR(pt))
 		return pt;
 
+	INIT_LIST_HEAD(&pt->traps);
 	pt->mdev = mdev;
+	pt->ops = &no_vendor_ops;
+	if (offer) {
+		pt->fn = &offer->fn;
+		pt->vendor = offer->vendor;
+		pt->ops = offer->vendor->ops;
+	}
 #ifdef HAVE_VFIO_PCI_DMABUF
 	pt->vdev.pci_ops = &mdev_pt_pci_ops;
 #endif
+
+	if (pt->ops->create) {
+		ret = pt->ops->create(pt);
+		if (ret) {
+			pci_err(pdev, "%s can't create mdev %s (%d)\n",
+				pt->vendor->name, dev_name(&mdev->dev), ret);
+			goto err_put;
+		}
+	}
+
 	dev_set_drvdata(&pdev->dev, &pt->vdev);
 
 	ret = vfio_pci_core_register_device(&pt->vdev);
@@ -149,7 +366,7 @@ struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
 		else
 			pci_err(pdev, "VFIO refused the function: see the messages above (%d)\n",
 				ret);
-		goto err_put;
+		goto err_remove;
 	}
 
 	ret = mdev_pt_links_create(pt);
@@ -164,22 +381,20 @@ struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
 
 err_unregister:
 	vfio_pci_core_unregister_device(&pt->vdev);
-err_put:
+err_remove:
 	dev_set_drvdata(&pdev->dev, NULL);
+	if (pt->ops->remove)
+		pt->ops->remove(pt);
+err_put:
 	vfio_put_device(&pt->vdev.vdev);
 	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_GPL(mdev_pt_device_create);
 
-/**
- * mdev_pt_device_destroy - undo mdev_pt_device_create()
- * @pt: the device; freed
- *
- * A user who has the device open is asked through the request eventfd to let
- * go, and waited for. Afterwards the function has been reset and is free.
- *
- * Context: Process context, may sleep for as long as the user does not let
- *	go. The caller holds the device lock of the function.
+/*
+ * Undo mdev_pt_device_create(). A user who has the device open is asked to let
+ * go, and waited for. Afterwards the function has been reset and is free. The
+ * caller holds the device lock of the function.
  */
 void mdev_pt_device_destroy(struct mdev_pt_device *pt)
 {
@@ -190,9 +405,25 @@ void mdev_pt_device_destroy(struct mdev_pt_device *pt)
 	mdev_pt_links_remove(pt);
 	vfio_pci_core_unregister_device(&pt->vdev);
 	dev_set_drvdata(&pdev->dev, NULL);
+	if (pt->ops->remove)
+		pt->ops->remove(pt);
 	vfio_put_device(&pt->vdev.vdev);
 }
 EXPORT_SYMBOL_GPL(mdev_pt_device_destroy);
+
+/* For the PCI driver's error handler: the device lock of @pdev is held. */
+void mdev_pt_device_reset_done(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *vdev = dev_get_drvdata(&pdev->dev);
+	struct mdev_pt_device *pt;
+
+	if (!vdev)
+		return;
+	pt = to_mdev_pt_device(&vdev->vdev);
+	if (pt->ops->reset_done)
+		pt->ops->reset_done(pt);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_device_reset_done);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Passthrough core for mediated PCI functions");

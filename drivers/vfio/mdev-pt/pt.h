@@ -4,11 +4,14 @@
  *
  * pt_driver.c    PCI driver "pt": binding, SR-IOV, errors; the module
  * pt_parent.c    struct pt_parent: a function as mdev parent, its instances
+ * pt_types.c     struct pt_types: the mdev types of a parent
+ * pt_vendors.c   vendors that come and go, and the functions they accept
  * pt_function.c  struct pt_function: a claimed function and its VFIO device
  *
  * Lock order:
- *   device lock of a PF  >  device lock of its VF  >  pt_parent::lock
- *   mdev_parent::unreg_sem (the mdev core's)  >  pt_parent::lock
+ *   device lock of a PF  >  device lock of its VF  >  pt_types_lock
+ *   pt_types_lock  >  mdev_parent::unreg_sem (the mdev core's)
+ *   pt_types_lock, unreg_sem  >  pt_parent::lock
  *
  * The device lock and unreg_sem are never taken one inside the other by
  * waiting: the PCI driver's remove() holds the first and takes the second, so
@@ -20,21 +23,66 @@
 
 #include <linux/kref.h>
 #include <linux/mdev.h>
-#include <linux/mdev_pt.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "core.h"
+
+/* Guards the vendors' side: parents, their functions, offers and types */
+extern struct mutex pt_types_lock;
+
+extern struct mdev_driver pt_mdev_driver;
+
+/**
+ * struct pt_type - one mdev type of a parent
+ * @mdev_type: the mdev core's side
+ * @is_pf: "pt-pf": its instance is the PF itself
+ * @has_vendor: it is a vendor's
+ * @vendor: whose; NULL without one, and after that was unloaded;
+ *	pt_parent::lock
+ */
+struct pt_type {
+	struct mdev_type mdev_type;
+	bool is_pf;
+	bool has_vendor;
+	const struct mdev_pt_vendor_driver *vendor;
+};
+
+/**
+ * struct pt_types - the types of a parent, as registered at one time
+ * @mdev_parent: the mdev core's side
+ * @parent: whose types they are
+ * @node: after that they wait here for the last user; pt_types_lock
+ * @registered: each kobject has a reference of ours
+ * @mdev_types: @type, for the mdev core
+ * @count: of both arrays
+ * @type: the types; constant, but for what says otherwise
+ */
+struct pt_types {
+	struct mdev_parent mdev_parent;
+	struct pt_parent *parent;
+	struct list_head node;
+	bool registered;
+	struct mdev_type **mdev_types;
+	unsigned int count;
+	struct pt_type type[];
+};
+
 /**
  * struct pt_parent - a bound function that is an mdev parent
- * @mdev_parent: the mdev core's side
- * @pci_type: "pt-pci": the VFs of a PF, else the function itself
- * @pf_type: "pt-pf", of a PF only: the PF itself, while it has no VFs
- * @types: both, for mdev_register_parent()
  * @pdev: the function; outlives the parent
- * @lock: guards what follows, and holder of every pt_function of the parent
- * @functions: the instances: @pdev itself and, of a PF, the VFs bound to us
+ * @vf_device: the PCI device ID of its VFs; 0 if it can have none
+ * @node: of all parents; pt_types_lock
+ * @types: what it offers now, or NULL; pt_types_lock
+ * @lock: guards what follows, and the holder and offers of every pt_function
+ *	of the parent
+ * @functions: the instances: @pdev itself and, of a PF, the VFs bound to us;
+ *	changed with pt_types_lock held, too
+ * @mdevs: that exist: @types can't change
+ * @stale: @types are to be changed when @mdevs is 0
+ * @changing: @types are being changed: no instance is given out
  * @vfs_enabled: VFs exist or are about to: the PF itself is not free
  * @closed: no instance is given out: the VFs, or the parent, are going away
  *
@@ -43,13 +91,15 @@
  * PF's remove() disables SR-IOV first.
  */
 struct pt_parent {
-	struct mdev_parent mdev_parent;
-	struct mdev_type pci_type;
-	struct mdev_type pf_type;
-	struct mdev_type *types[2];
 	struct pci_dev *pdev;
+	u16 vf_device;
+	struct list_head node;
+	struct pt_types *types;
 	struct mutex lock;	/* guards what follows, and pt_function::holder */
 	struct list_head functions;
+	unsigned int mdevs;
+	bool stale;
+	bool changing;
 	bool vfs_enabled;
 	bool closed;
 };
@@ -70,7 +120,12 @@ enum pt_request {
  * @pdev: the function, with a reference
  * @parent: whose instance it is; valid while bound
  * @node: in pt_parent::functions; pt_parent::lock
+ * @offers: of the vendors that accepted it; pt_types_lock and pt_parent::lock
+ *	to change, one of them to read
  * @holder: the mdev that has the function, or NULL; pt_parent::lock
+ * @offer: the one that @holder took, or NULL; constant while it has a VFIO
+ *	device
+ * @owner: the module of @offer's vendor, held by @holder
  * @dev: the VFIO device, or NULL; device lock of @pdev
  * @work: carries out @request with the device lock held
  * @wait: woken when @done or @gone becomes true
@@ -87,7 +142,10 @@ struct pt_function {
 	struct pci_dev *pdev;
 	struct pt_parent *parent;
 	struct list_head node;
+	struct list_head offers;
 	struct mdev_device *holder;
+	struct mdev_pt_offer *offer;
+	struct module *owner;
 	struct mdev_pt_device *dev;
 	struct work_struct work;
 	wait_queue_head_t wait;
@@ -118,5 +176,24 @@ void pt_parent_join(struct pt_parent *parent, struct pt_function *fn);
 void pt_parent_leave(struct pt_function *fn);
 int pt_parent_set_vfs(struct pt_parent *parent, int nr_vfs);
 void pt_parent_close(struct pt_parent *parent);
+
+/* pt_types.c */
+int pt_parent_update_types(struct pt_parent *parent);
+void pt_parent_drop_types(struct pt_parent *parent);
+void pt_types_exit(void);
+
+/* pt_vendors.c */
+int pt_vendors_init(void);
+void pt_vendors_exit(void);
+void pt_vendors_load(struct pt_parent *parent);
+void pt_vendors_add_parent(struct pt_parent *parent);
+void pt_vendors_remove_parent(struct pt_parent *parent);
+void pt_vendors_catch_up(void);
+void pt_function_ask_vendors(struct pt_function *fn);
+void pt_function_end_offers(struct pt_function *fn,
+			    const struct mdev_pt_vendor_driver *vendor);
+struct mdev_pt_offer *
+pt_function_offer(struct pt_function *fn,
+		  const struct mdev_pt_vendor_driver *vendor);
 
 #endif /* _MDEV_PT_PT_H */

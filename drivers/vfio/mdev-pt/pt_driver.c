@@ -104,7 +104,8 @@ static pci_ers_result_t pt_error_detected(struct pci_dev *pdev,
 }
 
 static const struct pci_error_handlers pt_err_handlers = {
-	.error_detected = pt_error_detected,
+	.error_detected	= pt_error_detected,
+	.reset_done	= mdev_pt_device_reset_done,
 };
 
 /*
@@ -161,9 +162,13 @@ static int __init pt_init(void)
 	if (ret)
 		goto err_function;
 
-	ret = bus_register_notifier(&pci_bus_type, &pt_bus_notifier);
+	ret = pt_vendors_init();
 	if (ret)
 		goto err_parent;
+
+	ret = bus_register_notifier(&pci_bus_type, &pt_bus_notifier);
+	if (ret)
+		goto err_vendors;
 
 	ret = pci_register_driver(&pt_driver);
 	if (ret)
@@ -173,6 +178,8 @@ static int __init pt_init(void)
 
 err_notifier:
 	bus_unregister_notifier(&pci_bus_type, &pt_bus_notifier);
+err_vendors:
+	pt_vendors_exit();
 err_parent:
 	pt_parent_exit();
 err_function:
@@ -185,6 +192,7 @@ static void __exit pt_exit(void)
 {
 	pci_unregister_driver(&pt_driver);
 	bus_unregister_notifier(&pci_bus_type, &pt_bus_notifier);
+	pt_vendors_exit();
 	pt_parent_exit();
 	pt_function_exit();
 }

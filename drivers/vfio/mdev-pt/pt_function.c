@@ -63,7 +63,7 @@ static void pt_function_carry_out(struct pt_function *fn)
 
 	switch (fn->request) {
 	case PT_ATTACH:
-		dev = mdev_pt_device_create(fn->pdev, fn->holder);
+		dev = mdev_pt_device_create(fn->pdev, fn->holder, fn->offer);
 		fn->dev = IS_ERR(dev) ? NULL : dev;
 		fn->result = PTR_ERR_OR_ZERO(dev);
 		break;
@@ -170,6 +170,7 @@ struct pt_function *pt_function_bind(struct pci_dev *pdev)
 	kref_init(&fn->ref);
 	fn->pdev = pci_dev_get(pdev);
 	INIT_LIST_HEAD(&fn->node);
+	INIT_LIST_HEAD(&fn->offers);
 	INIT_WORK(&fn->work, pt_function_work);
 	init_waitqueue_head(&fn->wait);
 

@@ -2,73 +2,123 @@
 /*
  * The mdev parent and its instances
  *
- * A VF, or a function without SR-IOV, is a parent with one instance of type
- * pt-pci: itself.  A PF is a pool: its instances of pt-pci are the VFs that are
- * bound to us.  The PF itself has a type of its own, pt-pf, so that nobody gets
- * it who wanted a VF; it is free while no VF is enabled.
+ * A VF, or a function without SR-IOV, is a parent with one instance: itself.  A
+ * PF is a pool: its instances are the VFs that are bound to us, and itself as
+ * long as there are none.
  */
 
 #include <linux/device.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "pt.h"
 
 static struct pt_parent *to_pt_parent(struct mdev_type *type)
 {
-	return container_of(type->parent, struct pt_parent, mdev_parent);
+	return container_of(type->parent, struct pt_types, mdev_parent)->parent;
 }
 
-static struct mdev_type *pt_parent_type_of(struct pt_parent *parent,
-					   struct pt_function *fn)
+static struct pt_type *to_pt_type(struct mdev_type *type)
 {
-	return fn->pdev->is_physfn ? &parent->pf_type : &parent->pci_type;
+	return container_of(type, struct pt_type, mdev_type);
 }
 
-static bool pt_parent_is_free(struct pt_parent *parent, struct mdev_type *type,
+static bool pt_parent_is_free(struct pt_parent *parent, struct pt_type *type,
 			      struct pt_function *fn)
 {
 	lockdep_assert_held(&parent->lock);
 
-	if (parent->closed || fn->holder)
+	if (parent->closed || parent->changing || fn->holder)
 		return false;
 	if (fn->pdev->is_physfn && parent->vfs_enabled)
 		return false;
-	return type == pt_parent_type_of(parent, fn);
+	if (type->has_vendor)
+		return type->vendor && pt_function_offer(fn, type->vendor);
+	return type->is_pf == fn->pdev->is_physfn;
+}
+
+static struct pt_function *pt_parent_find_free(struct pt_parent *parent,
+					       struct pt_type *type)
+{
+	struct pt_function *fn;
+
+	list_for_each_entry(fn, &parent->functions, node) {
+		if (pt_parent_is_free(parent, type, fn))
+			return fn;
+	}
+	return NULL;
+}
+
+/* Give @fn to @mdev. A vendor's module stays until it is given back. */
+static int pt_function_take(struct pt_function *fn, struct mdev_device *mdev)
+{
+	struct pt_type *type = to_pt_type(mdev->type);
+
+	fn->offer = NULL;
+	fn->owner = NULL;
+	if (type->has_vendor) {
+		if (!try_module_get(type->vendor->owner))
+			return -ENODEV;
+		fn->offer = pt_function_offer(fn, type->vendor);
+		fn->owner = type->vendor->owner;
+	}
+	fn->holder = mdev;
+	fn->parent->mdevs++;
+	pt_function_get(fn);
+	return 0;
+}
+
+static const char *pt_parent_advice(struct pt_parent *parent,
+				    struct pt_type *type)
+{
+	if (type->has_vendor && !type->vendor)
+		return "its vendor was unloaded";
+	if (parent->changing)
+		return "the types are changing, try again";
+	if (type->is_pf)
+		return "remove the mdev that holds the PF, or disable its VFs";
+	if (parent->pdev->is_physfn)
+		return "enable more VFs, or remove another mdev";
+	return "remove the mdev that holds the function";
 }
 
 /* Give a free instance to @mdev, with a reference; -EUSERS if there is none. */
 static struct pt_function *pt_parent_claim(struct pt_parent *parent,
 					   struct mdev_device *mdev)
 {
+	struct pt_type *type = to_pt_type(mdev->type);
+	const char *advice = NULL;
 	struct pt_function *fn;
+	int ret = -EUSERS;
 
 	mutex_lock(&parent->lock);
-	list_for_each_entry(fn, &parent->functions, node) {
-		if (pt_parent_is_free(parent, mdev->type, fn)) {
-			fn->holder = mdev;
-			pt_function_get(fn);
-			mutex_unlock(&parent->lock);
-			return fn;
-		}
-	}
+	fn = pt_parent_find_free(parent, type);
+	if (fn)
+		ret = pt_function_take(fn, mdev);
+	if (ret)
+		advice = pt_parent_advice(parent, type);
 	mutex_unlock(&parent->lock);
+	if (!ret)
+		return fn;
 
 	pci_err(parent->pdev, "no free instance for mdev %s: %s\n",
-		dev_name(&mdev->dev),
-		mdev->type == &parent->pf_type ?
-			"remove the mdev that holds the PF, or disable its VFs" :
-		parent->pdev->is_physfn ?
-			"enable more VFs, or remove another mdev" :
-			"remove the mdev that holds the function");
-	return ERR_PTR(-EUSERS);
+		dev_name(&mdev->dev), advice);
+	return ERR_PTR(ret);
 }
 
 static void pt_parent_unclaim(struct pt_parent *parent, struct pt_function *fn)
 {
+	struct module *owner = fn->owner;
+	bool catch_up;
+
 	mutex_lock(&parent->lock);
 	fn->holder = NULL;
+	catch_up = !--parent->mdevs && parent->stale;
 	mutex_unlock(&parent->lock);
 	pt_function_put(fn);
+	module_put(owner);
+	if (catch_up)
+		pt_vendors_catch_up();
 }
 
 static int pt_mdev_probe(struct mdev_device *mdev)
@@ -107,7 +157,7 @@ static unsigned int pt_mdev_get_available(struct mdev_type *type)
 
 	mutex_lock(&parent->lock);
 	list_for_each_entry(fn, &parent->functions, node)
-		n += pt_parent_is_free(parent, type, fn);
+		n += pt_parent_is_free(parent, to_pt_type(type), fn);
 	mutex_unlock(&parent->lock);
 	return n;
 }
@@ -115,15 +165,19 @@ static unsigned int pt_mdev_get_available(struct mdev_type *type)
 static ssize_t pt_mdev_show_description(struct mdev_type *type, char *buf)
 {
 	struct pt_parent *parent = to_pt_parent(type);
+	struct pt_type *pt_type = to_pt_type(type);
 	struct pci_dev *pdev = parent->pdev;
-	bool pool = pdev->is_physfn && type == &parent->pci_type;
+	bool pool = pdev->is_physfn && !pt_type->is_pf;
 
-	return sysfs_emit(buf, "%s [%04x:%04x] as a whole, as vfio-pci would pass it through\n",
+	return sysfs_emit(buf, "%s [%04x:%04x] as a whole, %s\n",
 			  pool ? "One VF of PCI function" : "PCI function",
-			  pdev->vendor, pdev->device);
+			  pdev->vendor, pdev->device,
+			  pt_type->has_vendor ?
+				"with its vendor's additions" :
+				"as vfio-pci would pass it through");
 }
 
-static struct mdev_driver pt_mdev_driver = {
+struct mdev_driver pt_mdev_driver = {
 	.device_api		= VFIO_DEVICE_API_PCI_STRING,
 	.probe			= pt_mdev_probe,
 	.remove			= pt_mdev_remove,
@@ -160,7 +214,21 @@ struct pt_parent *pt_parent_of(struct pci_dev *pdev)
 	return devres_find(&pdev->dev, pt_parent_devres_release, NULL, NULL);
 }
 
-/* Make the function of @fn a parent, with itself as its instance. */
+/* The PCI device ID of the VFs, which all have the same; 0 if it has none */
+static u16 pt_vf_device(struct pci_dev *pdev)
+{
+	int pos = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_SRIOV);
+	u16 device = 0;
+
+	if (pos && pdev->is_physfn)
+		pci_read_config_word(pdev, pos + PCI_SRIOV_VF_DID, &device);
+	return device;
+}
+
+/*
+ * Make the function of @fn a parent, with itself as its instance.  Called by
+ * the PCI driver's probe(), which fails if this does.
+ */
 int pt_parent_register(struct pt_function *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
@@ -175,20 +243,21 @@ int pt_parent_register(struct pt_function *fn)
 	mutex_init(&parent->lock);
 	INIT_LIST_HEAD(&parent->functions);
 	parent->pdev = pdev;
-	parent->pci_type.sysfs_name = "pci";
-	parent->pci_type.pretty_name = "Whole PCI function";
-	parent->types[0] = &parent->pci_type;
-	parent->pf_type.sysfs_name = "pf";
-	parent->pf_type.pretty_name = "Whole PCI physical function";
-	parent->types[1] = &parent->pf_type;
-	pt_parent_join(parent, fn);
+	parent->vf_device = pt_vf_device(pdev);
 	devres_add(&pdev->dev, parent);
 
-	ret = mdev_register_parent(&parent->mdev_parent, &pdev->dev,
-				   &pt_mdev_driver, parent->types,
-				   pdev->is_physfn ? 2 : 1);
-	if (ret)
-		pci_err(pdev, "can't become an mdev parent (%d)\n", ret);
+	pt_vendors_load(parent);
+
+	mutex_lock(&pt_types_lock);
+	fn->parent = parent;
+	list_add_tail(&fn->node, &parent->functions);
+	pt_vendors_add_parent(parent);
+	ret = pt_parent_update_types(parent);
+	if (ret) {
+		pt_vendors_remove_parent(parent);
+		pt_function_end_offers(fn, NULL);
+	}
+	mutex_unlock(&pt_types_lock);
 	return ret;
 }
 
@@ -198,16 +267,23 @@ int pt_parent_register(struct pt_function *fn)
  */
 void pt_parent_unregister(struct pt_parent *parent)
 {
-	mdev_unregister_parent(&parent->mdev_parent);
+	mutex_lock(&pt_types_lock);
+	pt_vendors_remove_parent(parent);
+	pt_parent_drop_types(parent);
+	pt_function_end_offers(pt_function_of(parent->pdev), NULL);
+	mutex_unlock(&pt_types_lock);
 }
 
-/* Make the function an instance of the parent. */
+/* Make the function an instance of the parent, once the vendors have seen it. */
 void pt_parent_join(struct pt_parent *parent, struct pt_function *fn)
 {
+	mutex_lock(&pt_types_lock);
 	fn->parent = parent;
+	pt_function_ask_vendors(fn);
 	mutex_lock(&parent->lock);
 	list_add_tail(&fn->node, &parent->functions);
 	mutex_unlock(&parent->lock);
+	mutex_unlock(&pt_types_lock);
 }
 
 /*
@@ -218,6 +294,7 @@ void pt_parent_leave(struct pt_function *fn)
 {
 	struct pt_parent *parent = fn->parent;
 
+	mutex_lock(&pt_types_lock);
 	mutex_lock(&parent->lock);
 	list_del_init(&fn->node);
 	/* A parent that goes away removes its mdevs itself. */
@@ -225,6 +302,8 @@ void pt_parent_leave(struct pt_function *fn)
 		dev_warn(&fn->holder->dev, "%s was taken away: remove this mdev\n",
 			 pci_name(fn->pdev));
 	mutex_unlock(&parent->lock);
+	pt_function_end_offers(fn, NULL);
+	mutex_unlock(&pt_types_lock);
 }
 
 static int pt_parent_enable_vfs(struct pt_parent *parent, int nr_vfs)

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BAR accesses from the kernel, as careful as vfio-pci-core's own
+ *
+ * A BAR is mapped once, into vfio-pci-core's table, where an access of the user
+ * finds it too; vfio-pci-core unmaps it when the device is closed.
+ */
+
+#include <linux/io.h>
+#include <linux/pm_runtime.h>
+
+#include "compat.h"
+#include "core.h"
+
+/*
+ * With memory decoding off, in D3, or in a reset the access would hang or get a
+ * machine check. A VF has no decoding of its own to switch off.
+ */
+static bool memory_is_enabled(struct vfio_pci_core_device *vdev)
+{
+	struct pci_dev *pdev = vdev->pdev;
+	u16 cmd = le16_to_cpup((__le16 *)(vdev->vconfig + PCI_COMMAND));
+
+	lockdep_assert_held(&vdev->memory_lock);
+
+	return (__force int)pdev->current_state < (__force int)PCI_D3hot &&
+	       !vdev->pm_runtime_engaged &&
+	       (pdev->no_command_memory || (cmd & PCI_COMMAND_MEMORY));
+}
+
+static int io_read(void __iomem *io, unsigned int width, u64 *value)
+{
+	switch (width) {
+	case 1:
+		*value = ioread8(io);
+		return 0;
+	case 2:
+		*value = ioread16(io);
+		return 0;
+	case 4:
+		*value = ioread32(io);
+		return 0;
+#ifdef CONFIG_64BIT
+	case 8:
+		*value = readq(io);
+		return 0;
+#endif
+	}
+	return -EINVAL;
+}
+
+static int io_write(void __iomem *io, unsigned int width, u64 value)
+{
+	switch (width) {
+	case 1:
+		iowrite8(value, io);
+		return 0;
+	case 2:
+		iowrite16(value, io);
+		return 0;
+	case 4:
+		iowrite32(value, io);
+		return 0;
+#ifdef CONFIG_64BIT
+	case 8:
+		writeq(value, io);
+		return 0;
+#endif
+	}
+	return -EINVAL;
+}
+
+static int bar_check(struct pci_dev *pdev, unsigned int bar, u64 offset,
+		     unsigned int width)
+{
+	u64 len;
+
+	if (bar >= PCI_STD_NUM_BARS)
+		return -EINVAL;
+	len = pci_resource_len(pdev, bar);
+	if (width > 8 || !is_power_of_2(width) || offset & (width - 1) ||
+	    offset >= len || width > len - offset)
+		return -EINVAL;
+	/* Ports have no access of 8 bytes. */
+	if (width == 8 && !(pci_resource_flags(pdev, bar) & IORESOURCE_MEM))
+		return -EINVAL;
+	return 0;
+}
+
+/* Calls io_read() for @in, else io_write() with @out. */
+static int bar_access(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
+		      unsigned int width, u64 *in, u64 out)
+{
+	struct vfio_pci_core_device *vdev = &pt->vdev;
+	struct pci_dev *pdev = vdev->pdev;
+	void __iomem *io;
+	int ret;
+
+	ret = bar_check(pdev, bar, offset, width);
+	if (ret)
+		return ret;
+
+	io = vdev->barmap[bar];
+	if (IS_ERR_OR_NULL((__force void *)io))
+		return -ENXIO;
+	io += offset;
+
+	if (pm_runtime_resume_and_get(&pdev->dev))
+		return -EIO;
+
+	down_read(&vdev->memory_lock);
+	if ((pci_resource_flags(pdev, bar) & IORESOURCE_MEM) &&
+	    !memory_is_enabled(vdev))
+		ret = -EIO;
+	else
+		ret = in ? io_read(io, width, in) : io_write(io, width, out);
+	up_read(&vdev->memory_lock);
+
+	pm_runtime_put(&pdev->dev);
+	return ret;
+}
+
+/**
+ * mdev_pt_map_bar - map a BAR for mdev_pt_bar_read() and mdev_pt_bar_write()
+ * @pt: the device, in open() of its vendor
+ * @bar: the BAR, 0 to 5
+ *
+ * The mapping ends with close(). A BAR with a trap is mapped already.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for a BAR that isn't there, -EBUSY when another driver has
+ *	claimed it, or -ENOMEM.
+ */
+int mdev_pt_map_bar(struct mdev_pt_device *pt, unsigned int bar)
+{
+	if (bar >= PCI_STD_NUM_BARS || !pci_resource_len(pt->vdev.pdev, bar))
+		return -EINVAL;
+	return mdev_pt_setup_barmap(&pt->vdev, bar);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_map_bar);
+
+/**
+ * mdev_pt_bar_read - read a register of the function
+ * @pt: the device, between open() and close() of its vendor
+ * @bar: the BAR, 0 to 5, mapped in open()
+ * @offset: the register's offset in the BAR, in bytes, a multiple of @width
+ * @width: 1, 2, 4 or, in a memory BAR of a 64-bit machine, 8 bytes
+ * @value: where the value goes, in the CPU's byte order
+ *
+ * Context: Process context, may sleep. Takes the memory_lock of @pt->vdev: not
+ *	to be called with it held, as in reset_done().
+ *
+ * Return: 0, -EINVAL for a register that isn't there, -ENXIO for a BAR that is
+ *	not mapped, or -EIO while the function does not decode memory: switched
+ *	off by the user, in D3.
+ */
+int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
+		     unsigned int width, u64 *value)
+{
+	return bar_access(pt, bar, offset, width, value, 0);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_bar_read);
+
+/**
+ * mdev_pt_bar_write - write a register of the function
+ * @pt: the device, between open() and close() of its vendor
+ * @bar: the BAR, 0 to 5, mapped in open()
+ * @offset: the register's offset in the BAR, in bytes, a multiple of @width
+ * @width: 1, 2, 4 or, in a memory BAR of a 64-bit machine, 8 bytes
+ * @value: the value, in the CPU's byte order
+ *
+ * Context: as mdev_pt_bar_read().
+ *
+ * Return: as mdev_pt_bar_read().
+ */
+int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
+		      unsigned int width, u64 value)
+{
+	return bar_access(pt, bar, offset, width, NULL, value);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_bar_write);
