@@ -6,9 +6,10 @@ KDIR   ?= /lib/modules/$(shell uname -r)/build
 BUILD  ?= build/host
 KERNEL ?= all
 
-MODULES := drivers/vfio/mdev-pt
-CONFIG  := CONFIG_MDEV_PT_CORE=m CONFIG_MDEV_PT=m
-KBUILD   = $(MAKE) -C $(KDIR) M=$(abspath $(BUILD))/$(MODULES) $(CONFIG) $(KFLAGS)
+CONFIG  := CONFIG_MDEV_PT_CORE=m CONFIG_MDEV_PT=m CONFIG_MDEV_PT_IGD=m
+# What the selftests need beside it: EXTRA=1
+CONFIG  += $(if $(EXTRA),CONFIG_SAMPLE_MDEV_PT=m CONFIG_MDEV_PT_TEST=m)
+KBUILD   = $(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(CONFIG) $(KFLAGS)
 
 .PHONY: all modules tests install uninstall demo check check-debug shell clean help
 
@@ -17,9 +18,10 @@ all: modules
 # Older kernels build external modules only beside their sources: give each
 # kernel a tree of links of its own.
 modules:
-	@mkdir -p $(BUILD)
+	@mkdir -p $(BUILD)/tests
 	@find $(BUILD) -xtype l -delete
-	@cp -rsf $(CURDIR)/drivers $(CURDIR)/include $(BUILD)/
+	@cp -rsf $(addprefix $(CURDIR)/,Kbuild drivers include samples) $(BUILD)/
+	@cp -rsf $(CURDIR)/tests/modules $(BUILD)/tests/
 	+$(KBUILD) modules
 
 install: modules
