@@ -6,7 +6,7 @@
 # rpN the port, NAMEn the device, both from 0, n for each name.
 
 # Every device_NAME function below is one kind, with _ for -.
-readonly DEVICES='igb virtio-net nvme edu'
+readonly DEVICES='igb virtio-net nvme edu vga'
 
 QEMU_DEVICES=()
 MODEL_PIDS=()
@@ -88,6 +88,12 @@ device_nvme()
 device_edu()
 {
 	QEMU_DEVICES+=(-device "edu,id=edu$1,bus=pcie.0")
+}
+
+# A VGA adapter that the lab host does not need: its console is the serial port.
+device_vga()
+{
+	QEMU_DEVICES+=(-device "VGA,id=vga$1,bus=pcie.0")
 }
 
 # add_model RUN COMMAND: a device of ours. The command is started in the build

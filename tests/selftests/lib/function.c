@@ -7,8 +7,53 @@
 
 #include "function.h"
 
+const struct function_kind igb_vf_kind = {
+	.name = "igb VF",
+	.vendor = 0x8086,
+	.device = 0x10c9,
+	.vf = true,
+	.pf_driver = "igb",
+};
+
+const struct function_kind igb_pf_kind = {
+	.name = "igb PF",
+	.vendor = 0x8086,
+	.device = 0x10c9,
+};
+
+const struct function_kind virtio_net_vf_kind = {
+	.name = "virtio-net VF",
+	.vendor = 0x1af4,
+	.device = 0x1041,
+	.vf = true,
+	/* A pool: the VFs of a PF that vfio-pci holds want a token. */
+	.pf_driver = "pt",
+};
+
+const struct function_kind nvme_vf_kind = {
+	.name = "nvme VF",
+	.vendor = 0x1b36,
+	.device = 0x0010,
+	.vf = true,
+	.pf_driver = "nvme",
+};
+
+const struct function_kind nvme_kind = {
+	.name = "nvme",
+	.vendor = 0x1b36,
+	.device = 0x0010,
+};
+
+const struct function_kind vga_kind = {
+	.name = "VGA",
+	.vendor = 0x1234,
+	.device = 0x1111,
+};
+
 int function_load_drivers(void)
 {
+	if (getenv("MDEV_PT_TYPE") && system("modprobe pt_test"))
+		return -ENOENT;
 	if (sysfs_exists("/sys/bus/pci/drivers/vfio-pci") &&
 	    sysfs_exists("/sys/bus/pci/drivers/pt"))
 		return 0;
@@ -81,11 +126,14 @@ int function_take(struct function *f, const struct function_kind *kind)
 	return ret && ret != -ENOENT ? ret : remove_leftovers(f->bdf);
 }
 
-/* A VF of a pool has the PF as its parent; a whole PF has a type of its own. */
+/*
+ * A VF of a pool has the PF as its parent; a whole PF has a type of its own.
+ * MDEV_PT_TYPE, in the environment, is another type for all.
+ */
 static int create_mdev(struct function *f)
 {
 	const char *parent = f->bdf;
-	const char *type = "pt-pci";
+	const char *type = "pt-pci", *other = getenv("MDEV_PT_TYPE");
 	char driver[64];
 	int ret;
 
@@ -100,7 +148,7 @@ static int create_mdev(struct function *f)
 	}
 
 	uuid_make(f->uuid);
-	ret = mdev_create(parent, type, f->uuid);
+	ret = mdev_create(parent, other ? other : type, f->uuid);
 	if (ret)
 		f->uuid[0] = '\0';
 	return ret;

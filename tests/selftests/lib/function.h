@@ -25,6 +25,12 @@ struct function_kind {
 	const char *pf_driver;
 };
 
+/* Of the lab */
+extern const struct function_kind igb_vf_kind, igb_pf_kind;
+extern const struct function_kind virtio_net_vf_kind;
+extern const struct function_kind nvme_vf_kind, nvme_kind;
+extern const struct function_kind vga_kind;
+
 /*
  * @name: by which VFIO_GROUP_GET_DEVICE_FD knows the function while it is
  * offered: its PCI address or the mdev's UUID

@@ -192,27 +192,48 @@ static int ring_start(struct igbvf *vf, uint32_t ring, uint64_t iova)
 	return 0;
 }
 
-int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
-		uint64_t iova)
+static int map_registers(struct igbvf *vf, struct vfio_user *u)
 {
-	int32_t fds[2] = { -1 };
 	void *regs;
-	int ret, i;
-
-	memset(vf, 0, sizeof(*vf));
-	memset(memory, 0, IGBVF_RING_MEM);
-	vf->u = u;
-	vf->rx = memory;
-	vf->tx = (void *)((uint8_t *)memory + PAGE);
-	vf->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int ret;
 
 	ret = vfio_mmap(u, VFIO_PCI_BAR0_REGION_INDEX, 0, 4 * PAGE, &regs);
 	if (ret)
 		return ret;
+	vf->u = u;
 	vf->regs = regs;
 	vf->regs_len = 4 * PAGE;
+	return 0;
+}
 
-	ret = vfio_bus_master(u, true);
+int igbvf_receiving(struct vfio_user *u)
+{
+	struct igbvf vf = {};
+	int ret;
+
+	ret = map_registers(&vf, u);
+	if (ret)
+		return ret;
+	ret = !!(reg_read(&vf, RX_RING + RING_DCTL) & DCTL_ENABLE);
+	munmap((void *)vf.regs, vf.regs_len);
+	return ret;
+}
+
+int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
+		uint64_t iova)
+{
+	int32_t fds[2] = { -1 };
+	int ret, i;
+
+	memset(vf, 0, sizeof(*vf));
+	memset(memory, 0, IGBVF_RING_MEM);
+	vf->rx = memory;
+	vf->tx = (void *)((uint8_t *)memory + PAGE);
+	vf->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	ret = map_registers(vf, u);
+	if (!ret)
+		ret = vfio_bus_master(u, true);
 	if (ret)
 		return ret;
 	fds[1] = vf->eventfd;

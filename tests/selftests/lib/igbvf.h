@@ -33,6 +33,8 @@ struct igbvf {
 int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
 		uint64_t iova);
 void igbvf_stop(struct igbvf *vf);
+/* Has somebody enabled the receive queue? 0, 1, or -errno */
+int igbvf_receiving(struct vfio_user *u);
 /* Hands the buffer, of 2 KB, to the VF. */
 int igbvf_post(struct igbvf *vf, uint64_t iova);
 /* The length of the frame in the buffer posted last, or -ETIMEDOUT */

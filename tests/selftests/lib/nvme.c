@@ -29,6 +29,7 @@
 #define CREATE_SQ	0x01
 #define CREATE_CQ	0x05
 #define IDENTIFY	0x06
+#define ASYNC_EVENT	0x0c
 #define IDENTIFY_CNS_CONTROLLER	1
 #define CMD_WRITE	0x01
 #define CMD_READ	0x02
@@ -74,15 +75,28 @@ static void queue_init(struct nvme_queue *q, uint32_t id, uint8_t *memory)
 	q->phase = true;
 }
 
+static int map_registers(struct nvme *n, struct vfio_user *u)
+{
+	void *regs;
+	int ret;
+
+	/* Registers, and the doorbells of two queue pairs */
+	ret = vfio_mmap(u, VFIO_PCI_BAR0_REGION_INDEX, 0, 2 * PAGE, &regs);
+	if (ret)
+		return ret;
+	n->u = u;
+	n->regs = regs;
+	n->regs_len = 2 * PAGE;
+	return 0;
+}
+
 int nvme_start(struct nvme *n, struct vfio_user *u, void *memory,
 	       uint64_t iova, unsigned int vectors)
 {
 	int32_t fds[2];
-	void *regs;
 	int ret;
 
 	memset(n, 0, sizeof(*n));
-	n->u = u;
 	n->memory_iova = iova;
 	n->admin.eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	n->io.eventfd = vectors == 1 ? n->admin.eventfd :
@@ -91,14 +105,9 @@ int nvme_start(struct nvme *n, struct vfio_user *u, void *memory,
 	queue_init(&n->admin, 0, memory);
 	queue_init(&n->io, 1, (uint8_t *)memory + 2 * PAGE);
 
-	/* Registers, and the doorbells of two queue pairs */
-	ret = vfio_mmap(u, VFIO_PCI_BAR0_REGION_INDEX, 0, 2 * PAGE, &regs);
-	if (ret)
-		return ret;
-	n->regs = regs;
-	n->regs_len = 2 * PAGE;
-
-	ret = vfio_bus_master(u, true);
+	ret = map_registers(n, u);
+	if (!ret)
+		ret = vfio_bus_master(u, true);
 	if (ret)
 		return ret;
 	fds[0] = n->admin.eventfd;
@@ -139,6 +148,15 @@ static void doorbell(struct nvme *n, unsigned int index, uint32_t value)
 	reg_write(n, DOORBELLS + index * stride, value);
 }
 
+static void queue_submit(struct nvme *n, struct nvme_queue *q,
+			 const uint32_t *command)
+{
+	memcpy(q->sq[q->tail], command, sizeof(*q->sq));
+	q->tail = (q->tail + 1) % ENTRIES;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	doorbell(n, 2 * q->id, q->tail);
+}
+
 static int queue_run(struct nvme *n, struct nvme_queue *q,
 		     const uint32_t *command)
 {
@@ -146,11 +164,7 @@ static int queue_run(struct nvme *n, struct nvme_queue *q,
 	long end = now_ms() + NVME_TIMEOUT_MS;
 	uint32_t status;
 
-	memcpy(q->sq[q->tail], command, sizeof(*q->sq));
-	q->tail = (q->tail + 1) % ENTRIES;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	doorbell(n, 2 * q->id, q->tail);
-
+	queue_submit(n, q, command);
 	while (((done[3] >> 16) & 1) != q->phase) {
 		if (now_ms() > end)
 			return -ETIMEDOUT;
@@ -177,6 +191,26 @@ int nvme_identify(struct nvme *n, uint64_t iova)
 	};
 
 	return queue_run(n, &n->admin, command);
+}
+
+void nvme_async_event(struct nvme *n)
+{
+	uint32_t command[16] = { [0] = ASYNC_EVENT };
+
+	queue_submit(n, &n->admin, command);
+}
+
+int nvme_enabled(struct vfio_user *u)
+{
+	struct nvme n = {};
+	int ret;
+
+	ret = map_registers(&n, u);
+	if (ret)
+		return ret;
+	ret = !!(reg_read(&n, CC) & CC_EN);
+	munmap((void *)n.regs, n.regs_len);
+	return ret;
 }
 
 int nvme_create_io_queue(struct nvme *n)

@@ -47,6 +47,10 @@ int nvme_start(struct nvme *n, struct vfio_user *u, void *memory,
 	       uint64_t iova, unsigned int vectors);
 int nvme_create_io_queue(struct nvme *n);
 void nvme_stop(struct nvme *n);
+/* Has somebody enabled the controller (CC.EN)? 0, 1, or -errno */
+int nvme_enabled(struct vfio_user *u);
+/* A command that stays outstanding; nothing waits for it. */
+void nvme_async_event(struct nvme *n);
 
 /*
  * These return the status of the completion (Status Code and Type, 0 is

@@ -33,6 +33,14 @@ static void vfio_user_init(struct vfio_user *u)
 	*u = (struct vfio_user){ -1, -1, -1, -1, 0 };
 }
 
+static bool in_container(int group)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+
+	return !ioctl(group, VFIO_GROUP_GET_STATUS, &status) &&
+	       status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET;
+}
+
 static int attach_group(struct vfio_user *u, const char *function)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
@@ -60,8 +68,11 @@ static int attach_group(struct vfio_user *u, const char *function)
 	ret = ioctl_errno(u->group, VFIO_GROUP_SET_CONTAINER, &u->container);
 	if (ret)
 		return ret;
-	return ioctl(u->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0 ?
-	       -errno : 0;
+	if (ioctl(u->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) >= 0)
+		return 0;
+	ret = -errno;
+	/* The last device of a group takes it out of its container. */
+	return ret == -EINVAL && !in_container(u->group) ? -ENODEV : ret;
 }
 
 int vfio_open_group(struct vfio_user *u, const char *function,
@@ -81,7 +92,7 @@ int vfio_open_group(struct vfio_user *u, const char *function,
 }
 
 /* /dev/vfio/devices/vfioN: the only entry in the function's, or mdev's, vfio-dev */
-static int open_vfio_dev(const char *name)
+int vfio_cdev(const char *name)
 {
 	char path[SYSFS_PATH], node[SYSFS_PATH] = "";
 	struct dirent *entry;
@@ -132,7 +143,7 @@ int vfio_open_cdev(struct vfio_user *u, const char *name)
 		ret = u->iommufd;
 		goto out;
 	}
-	u->device = open_vfio_dev(name);
+	u->device = vfio_cdev(name);
 	ret = u->device < 0 ? u->device : attach_ioas(u);
 out:
 	if (ret)

@@ -40,6 +40,8 @@ int vfio_open_group(struct vfio_user *u, const char *function,
 		    const char *name);
 /* @name: a PCI address, or an mdev's UUID. */
 int vfio_open_cdev(struct vfio_user *u, const char *name);
+/* The character device alone: a file descriptor */
+int vfio_cdev(const char *name);
 int vfio_open(struct vfio_user *u, enum vfio_way way, const char *function,
 	      const char *name);
 /* Also after a failed open: closes what is open, in the right order. */
