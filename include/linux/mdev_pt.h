@@ -72,18 +72,18 @@ struct mdev_pt_device {
  *	held. An error refuses the creation; @remove is not called then.
  * @remove: the mdev is going away; no user has it open. Undoes @create.
  *	Device lock of the function held.
- * @open: the first user opens the device: the function is enabled and was
- *	reset. Here regions and traps are added; they end with @close. An error
+ * @open: the first user opens the device: the function is enabled and, if it
+ *	can be, was reset. Here regions and traps are added; they end with @close. An error
  *	refuses the open; @close is not called then.
  * @close: the last user has closed the device, which is still enabled. It will
  *	be disabled and reset.
  * @request: the function is needed elsewhere: the user is to let go. Takes
  *	over: the default, mdev_pt_request(), signals the user's request eventfd.
  *	Called again and again, @count counts up from 0, until the user closes.
- * @reset_done: the function was reset, by whatever means, while the device is
- *	registered, and its config space was restored. The device lock of the
- *	function and, depending on the means, its memory_lock are held: access
- *	no BAR and wait for nobody who does.
+ * @reset_done: the function was reset, by whatever means, and its config space
+ *	was restored; also before @open and after @close. The device lock of
+ *	the function and, depending on the means, its memory_lock are held:
+ *	access no BAR and wait for nobody who does.
  *
  * The others take an access over. Each default is a function that can be called
  * from there, to pass the access on. All run in a user's process, any number of
@@ -212,7 +212,7 @@ void mdev_pt_request(struct mdev_pt_device *pt, unsigned int count);
  * @mmap: map the part that @vma names, which lies in the region; NULL: can't
  *
  * @offset and @len lie in the region. An access of up to PAGE_SIZE bytes comes
- * in one piece. Return 0 or a negative error.
+ * in one piece. Return 0, not a number of bytes, or a negative error.
  */
 struct mdev_pt_region_ops {
 	int (*read)(struct mdev_pt_device *pt, void *data, u64 offset,
@@ -237,7 +237,8 @@ int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
  *
  * @offset is that of the BAR, or of config space, in bytes. @width is 1, 2, 4
  * or, in a BAR, 8 bytes, and divides @offset: the user's access, if that is
- * naturally aligned and lies in the range, else the largest such pieces of it.
+ * naturally aligned and lies in the range, else the largest such pieces of it;
+ * what lies beside the range goes to the hardware in an access of its own.
  * @value is in the CPU's byte order. Return 0, MDEV_PT_DEFAULT, or a negative
  * error, which the user's access fails with.
  */

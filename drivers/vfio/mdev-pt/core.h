@@ -35,6 +35,13 @@ static inline struct mdev_pt_device *to_mdev_pt_device(struct vfio_device *vdev)
 	return container_of(vdev, struct mdev_pt_device, vdev.vdev);
 }
 
+/* A vendor's callback returned @ret: what is positive would pass for a pointer. */
+static inline int mdev_pt_vendor_result(int ret)
+{
+	return WARN_ONCE(ret > 0, "mdev_pt: a vendor returned %d", ret) ?
+	       -EINVAL : ret;
+}
+
 /* core_device.c */
 struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
 					     struct mdev_device *mdev,

@@ -152,8 +152,8 @@ EXPORT_SYMBOL_GPL(mdev_pt_map_bar);
  *	to be called with it held, as in reset_done().
  *
  * Return: 0, -EINVAL for a register that isn't there, -ENXIO for a BAR that is
- *	not mapped, or -EIO while the function does not decode memory: switched
- *	off by the user, in D3.
+ *	not mapped, or, of a memory BAR, -EIO while the function does not decode
+ *	memory: switched off by the user, in D3.
  */
 int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		     unsigned int width, u64 *value)

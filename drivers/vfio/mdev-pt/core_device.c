@@ -27,7 +27,7 @@ static int mdev_pt_vfio_open(struct vfio_device *vdev)
 		return ret;
 
 	if (pt->ops->open) {
-		ret = pt->ops->open(pt);
+		ret = mdev_pt_vendor_result(pt->ops->open(pt));
 		if (ret) {
 			pci_err(pt->vdev.pdev, "%s can't open the device (%d)\n",
 				pt->vendor->name, ret);
@@ -348,7 +348,7 @@ struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
 #endif
 
 	if (pt->ops->create) {
-		ret = pt->ops->create(pt);
+		ret = mdev_pt_vendor_result(pt->ops->create(pt));
 		if (ret) {
 			pci_err(pdev, "%s can't create mdev %s (%d)\n",
 				pt->vendor->name, dev_name(&mdev->dev), ret);

@@ -48,6 +48,7 @@ static ssize_t region_copy(struct mdev_pt_device *pt, struct region *region,
 			if (!ret && copy_to_user(buf + done, page, len))
 				ret = -EFAULT;
 		}
+		ret = mdev_pt_vendor_result(ret);
 		if (ret)
 			break;
 		cond_resched();
@@ -119,12 +120,12 @@ static const struct vfio_pci_regops region_regops = {
  * @ops: its accesses, which make up its flags; one at least
  * @data: passed to @ops; stays valid until after close()
  *
- * The region ends with close(). Userspace finds it by type and subtype.
+ * The region ends with close(). Its index follows vfio-pci-core's own and those
+ * of earlier regions; userspace finds it by type and subtype.
  *
  * Context: Process context, may sleep.
  *
- * Return: The region's index, after vfio-pci-core's own and earlier ones;
- *	-EINVAL, or -ENOMEM.
+ * Return: 0, -EINVAL, or -ENOMEM.
  */
 int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
 		       size_t size, const struct mdev_pt_region_ops *ops,
@@ -153,11 +154,9 @@ int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
 	ret = vfio_pci_core_register_dev_region(&pt->vdev, type, subtype,
 						&region_regops, size, flags,
 						region);
-	if (ret) {
+	if (ret)
 		kfree(region);
-		return ret;
-	}
-	return VFIO_PCI_NUM_REGIONS + pt->vdev.num_regions - 1;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(mdev_pt_add_region);
 

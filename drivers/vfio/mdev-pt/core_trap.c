@@ -280,6 +280,7 @@ static ssize_t trap_step(struct mdev_pt_device *pt, char __user *in,
 
 	if (ret == MDEV_PT_DEFAULT)
 		return default_rw(pt, in, out, count, ppos);
+	ret = mdev_pt_vendor_result(ret);
 	if (ret)
 		return ret;
 	*ppos += count;

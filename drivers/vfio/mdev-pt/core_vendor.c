@@ -72,7 +72,7 @@ static int vendor_check(const struct mdev_pt_vendor_driver *vendor)
  * Context: Process context, may sleep.
  *
  * Return: 0, -EINVAL for an incomplete vendor, -EOPNOTSUPP for one that can
- *	migrate, or -EEXIST when its type is registered.
+ *	migrate, or -EBUSY when its type is registered.
  */
 int mdev_pt_register_vendor_driver(struct mdev_pt_vendor_driver *vendor)
 {
@@ -90,7 +90,8 @@ int mdev_pt_register_vendor_driver(struct mdev_pt_vendor_driver *vendor)
 			pr_err("mdev_pt: %s: type %s is taken by %s: unload that first\n",
 			       vendor->name, vendor->type,
 			       module_name(other->owner));
-			return -EEXIST;
+			/* modprobe takes -EEXIST for success */
+			return -EBUSY;
 		}
 	}
 	__module_get(THIS_MODULE);
@@ -197,7 +198,8 @@ struct mdev_pt_offer *mdev_pt_offer_make(const struct mdev_pt_vendor_driver *ven
 	offer->vendor = vendor;
 	offer->fn.pdev = pdev;
 	offer->fn.id = id;
-	ret = vendor->probe ? vendor->probe(&offer->fn) : 0;
+	ret = vendor->probe ?
+	      mdev_pt_vendor_result(vendor->probe(&offer->fn)) : 0;
 	if (!ret)
 		return offer;
 
