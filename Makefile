@@ -11,7 +11,7 @@ CONFIG  := CONFIG_MDEV_PT_CORE=m CONFIG_MDEV_PT=m CONFIG_MDEV_PT_IGD=m
 CONFIG  += $(if $(EXTRA),CONFIG_SAMPLE_MDEV_PT=m CONFIG_MDEV_PT_TEST=m)
 KBUILD   = $(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(CONFIG) $(KFLAGS)
 
-.PHONY: all modules tests install uninstall demo check check-debug shell clean help
+.PHONY: all modules tests install uninstall demo check check-debug bench-access shell clean help
 
 all: modules
 
@@ -40,6 +40,9 @@ check:
 check-debug:
 	tests/check debug-lockdep debug-kasan
 
+bench-access:
+	tests/bench/access.sh $(if $(filter-out all,$(KERNEL)),$(KERNEL))
+
 shell:
 	tests/lab/lab shell $(if $(filter-out all,$(KERNEL)),--kernel $(KERNEL)) --devices igb
 
@@ -53,5 +56,6 @@ help:
 	@echo '                  gives it to a guest, traffic passes; as root, about 4 minutes at first'
 	@echo 'make check        static checks and selftests, kernels 6.1, 6.12 and 7.3; KERNEL=6.12: one'
 	@echo 'make check-debug  the selftests on lockdep and KASAN kernels, which it builds first'
+	@echo 'make bench-access what an access costs, beside vfio-pci (KERNEL=)'
 	@echo 'make shell        a shell in the lab host with the modules installed (KERNEL=)'
 	@echo 'make clean        remove build/; tests/lab/lab clean: remove the cached lab'

@@ -22,16 +22,38 @@
 
 #include "pt_test.h"
 
-#define OPS(x) \
-	x(probe) x(remove_fn) x(create) x(remove) x(open) x(close) \
-	x(request) x(reset_done) x(read) x(write) x(ioctl) x(mmap) \
-	x(get_region_info)
+enum op {
+	OP_probe,
+	OP_remove_fn,
+	OP_create,
+	OP_remove,
+	OP_open,
+	OP_close,
+	OP_request,
+	OP_reset_done,
+	OP_read,
+	OP_write,
+	OP_ioctl,
+	OP_mmap,
+	OP_get_region_info,
+	NUM_OPS
+};
 
-#define OP_ENUM(name) OP_##name,
-enum op { OPS(OP_ENUM) NUM_OPS };
-
-#define OP_NAME(name) #name,
-static const char *const op_names[NUM_OPS] = { OPS(OP_NAME) };
+static const char *const op_names[NUM_OPS] = {
+	[OP_probe] = "probe",
+	[OP_remove_fn] = "remove_fn",
+	[OP_create] = "create",
+	[OP_remove] = "remove",
+	[OP_open] = "open",
+	[OP_close] = "close",
+	[OP_request] = "request",
+	[OP_reset_done] = "reset_done",
+	[OP_read] = "read",
+	[OP_write] = "write",
+	[OP_ioctl] = "ioctl",
+	[OP_mmap] = "mmap",
+	[OP_get_region_info] = "get_region_info",
+};
 
 static atomic_t calls[NUM_OPS];
 
@@ -94,11 +116,13 @@ static void test_remove_fn(struct mdev_pt_function *fn)
 static int test_create(struct mdev_pt_device *pt)
 {
 	int ret = called(OP_create);
+	struct pt_test_log *log;
 
 	if (ret)
 		return ret;
-	pt->data = kzalloc(sizeof(struct pt_test_log), GFP_KERNEL);
-	return pt->data ? 0 : -ENOMEM;
+	log = kzalloc(sizeof(*log), GFP_KERNEL);
+	pt->data = log;
+	return log ? 0 : -ENOMEM;
 }
 
 static void test_remove(struct mdev_pt_device *pt)
@@ -377,11 +401,11 @@ static int trap_open(struct mdev_pt_device *pt)
 	ret = mdev_pt_add_region(pt, PT_TEST_TYPE, PT_TEST_SUBTYPE_LOG,
 				 sizeof(struct pt_test_log), &log_region,
 				 pt->data);
-	if (ret != VFIO_PCI_NUM_REGIONS)
-		return ret < 0 ? ret : -ENOTRECOVERABLE;
+	if (ret)
+		return ret;
 	ret = mdev_pt_add_region(pt, PT_TEST_TYPE, PT_TEST_SUBTYPE_PAGE,
 				 PAGE_SIZE, &page_region, NULL);
-	if (ret < 0)
+	if (ret)
 		return ret;
 	/* Whatever open() has done is undone if it fails late. */
 	return called(OP_open) ?: check_refusals(pt);
@@ -434,10 +458,10 @@ static const struct mdev_pt_vendor_ops trap_ops = {
 	.close = test_close,
 };
 
-#define VENDOR(suffix, table, vendor_ops) { \
+#define VENDOR(vendor_name, vendor_type, table, vendor_ops) { \
 	.owner = THIS_MODULE, \
-	.name = "Test " suffix, \
-	.type = "test-" suffix, \
+	.name = (vendor_name), \
+	.type = (vendor_type), \
 	.id_table = (table), \
 	.probe = test_probe, \
 	.remove = test_remove_fn, \
@@ -445,10 +469,10 @@ static const struct mdev_pt_vendor_ops trap_ops = {
 }
 
 static struct mdev_pt_vendor_driver vendors[] = {
-	VENDOR("null", any_ids, no_ops),
-	VENDOR("count", ids, count_ops),
-	VENDOR("own", ids, own_ops),
-	VENDOR("trap", ids, trap_ops),
+	VENDOR("Test null", "test-null", any_ids, no_ops),
+	VENDOR("Test count", "test-count", ids, count_ops),
+	VENDOR("Test own", "test-own", ids, own_ops),
+	VENDOR("Test trap", "test-trap", ids, trap_ops),
 };
 
 static void unregister(unsigned int count)
@@ -467,7 +491,7 @@ static int check_registration(void)
 	struct mdev_pt_vendor_driver bad;
 
 	bad = vendors[0];
-	if (mdev_pt_register_vendor_driver(&bad) != -EEXIST)
+	if (mdev_pt_register_vendor_driver(&bad) != -EBUSY)
 		return -ENOTRECOVERABLE;
 	bad.type = "pci";
 	if (mdev_pt_register_vendor_driver(&bad) != -EINVAL)

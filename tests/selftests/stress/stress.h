@@ -81,10 +81,7 @@ bool allowed(int result, const int *errors);
 extern const int leaving[];
 /* The mdev is not complete yet, or no longer. */
 extern const int going[];
-/*
- * So is its VFIO device; others have it; or it is being reset.  -EINVAL: VFIO
- * took the group out of the container before it had an IOMMU.
- */
+/* So is its VFIO device; others have it; or it is being reset. */
 extern const int no_open[];
 
 /*
