@@ -38,7 +38,7 @@ static inline struct mdev_pt_device *to_mdev_pt_device(struct vfio_device *vdev)
 /* A vendor's callback returned @ret: what is positive would pass for a pointer. */
 static inline int mdev_pt_vendor_result(int ret)
 {
-	return WARN_ONCE(ret > 0, "mdev_pt: a vendor returned %d", ret) ?
+	return WARN_ONCE(ret > 0, "mdev_pt: a vendor returned %d\n", ret) ?
 	       -EINVAL : ret;
 }
 
