@@ -53,7 +53,7 @@ static ssize_t region_copy(struct mdev_pt_device *pt, struct region *region,
 			break;
 		cond_resched();
 	}
-	return done ?: ret;
+	return ret ?: done;
 }
 
 static ssize_t region_rw(struct vfio_pci_core_device *vdev, char __user *buf,

@@ -287,13 +287,14 @@ static ssize_t trap_step(struct mdev_pt_device *pt, char __user *in,
 	return count;
 }
 
-/* As much as goes without an error */
+/* As vfio-pci-core's: an access that fails in the middle fails as a whole. */
 static ssize_t trap_rw(struct mdev_pt_device *pt, char __user *in,
 		       const char __user *out, size_t count, loff_t *ppos)
 {
 	unsigned int index = VFIO_PCI_OFFSET_TO_INDEX(*ppos);
 	u64 size = region_size(pt->vdev.pdev, index);
 	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
+	loff_t start = *ppos;
 	size_t done = 0;
 	ssize_t ret;
 
@@ -306,8 +307,12 @@ static ssize_t trap_rw(struct mdev_pt_device *pt, char __user *in,
 	while (done < count) {
 		ret = trap_step(pt, in ? in + done : NULL,
 				out ? out + done : NULL, count - done, ppos);
-		if (ret <= 0)
-			return done ?: ret;
+		if (ret < 0) {
+			*ppos = start;
+			return ret;
+		}
+		if (!ret)
+			break;
 		done += ret;
 		cond_resched();
 	}
