@@ -73,17 +73,19 @@ struct mdev_pt_device {
  * @remove: the mdev is going away; no user has it open. Undoes @create.
  *	Device lock of the function held.
  * @open: the first user opens the device: the function is enabled and, if it
- *	can be, was reset. Here regions and traps are added; they end with @close. An error
- *	refuses the open; @close is not called then.
+ *	can be, was reset. Here regions and traps are added; they end with
+ *	@close. An error refuses the open and ends them, too; @close is not
+ *	called then.
  * @close: the last user has closed the device, which is still enabled. It will
  *	be disabled and reset.
  * @request: the function is needed elsewhere: the user is to let go. Takes
  *	over: the default, mdev_pt_request(), signals the user's request eventfd.
  *	Called again and again, @count counts up from 0, until the user closes.
  * @reset_done: the function was reset, by whatever means, and its config space
- *	was restored; also before @open and after @close. The device lock of
- *	the function and, depending on the means, its memory_lock are held:
- *	access no BAR and wait for nobody who does.
+ *	was restored; between @create and @remove, and so also before @open and
+ *	after @close. The device lock of the function and, depending on the
+ *	means, its memory_lock are held: access no BAR and wait for nobody who
+ *	does.
  *
  * The others take an access over. Each default is a function that can be called
  * from there, to pass the access on. All run in a user's process, any number of
@@ -179,7 +181,30 @@ struct mdev_pt_vendor_driver {
 	struct list_head node;
 };
 
+/**
+ * mdev_pt_register_vendor_driver - offer a vendor's type from now on
+ * @vendor: the vendor; stays as it is until it is unregistered
+ *
+ * The vendor is asked about every function that is bound to "pt", now or later;
+ * see &struct mdev_pt_vendor_driver. When this returns, functions that are
+ * bound and have no mdev have its type.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for an incomplete vendor, -EOPNOTSUPP for one that can
+ *	migrate, or -EBUSY when its type is registered.
+ */
 int mdev_pt_register_vendor_driver(struct mdev_pt_vendor_driver *vendor);
+
+/**
+ * mdev_pt_unregister_vendor_driver - undo mdev_pt_register_vendor_driver()
+ * @vendor: the vendor; no mdev of its type exists
+ *
+ * When this returns, remove() was called for each function that the vendor had
+ * accepted, and it will not be called again.
+ *
+ * Context: Process context, may sleep.
+ */
 void mdev_pt_unregister_vendor_driver(struct mdev_pt_vendor_driver *vendor);
 
 /**
@@ -193,16 +218,81 @@ void mdev_pt_unregister_vendor_driver(struct mdev_pt_vendor_driver *vendor);
 		      mdev_pt_unregister_vendor_driver)
 
 /* The defaults */
+
+/**
+ * mdev_pt_read - the default read
+ * @pt: the device
+ * @buf: where the bytes go
+ * @count: how many
+ * @ppos: VFIO's file offset, moved on by what was read
+ *
+ * Context: see read() of &struct mdev_pt_vendor_ops.
+ *
+ * Return: The number of bytes read, or a negative error, as vfio-pci's.
+ */
 ssize_t mdev_pt_read(struct mdev_pt_device *pt, char __user *buf,
 		     size_t count, loff_t *ppos);
+
+/**
+ * mdev_pt_write - the default write
+ * @pt: the device
+ * @buf: where the bytes come from
+ * @count: how many
+ * @ppos: VFIO's file offset, moved on by what was written
+ *
+ * Context: see write() of &struct mdev_pt_vendor_ops.
+ *
+ * Return: The number of bytes written, or a negative error, as vfio-pci's.
+ */
 ssize_t mdev_pt_write(struct mdev_pt_device *pt, const char __user *buf,
 		      size_t count, loff_t *ppos);
+
+/**
+ * mdev_pt_ioctl - the default ioctl
+ * @pt: the device
+ * @cmd: the command
+ * @arg: its argument
+ *
+ * Context: see ioctl() of &struct mdev_pt_vendor_ops.
+ *
+ * Return: As vfio-pci's; -ENOTTY for VFIO_DEVICE_IOEVENTFD, whose writes would
+ *	bypass them, when a BAR has traps.
+ */
 long mdev_pt_ioctl(struct mdev_pt_device *pt, unsigned int cmd,
 		   unsigned long arg);
+
+/**
+ * mdev_pt_mmap - the default mmap
+ * @pt: the device
+ * @vma: with VFIO's file offset in vm_pgoff, in pages
+ *
+ * Context: see mmap() of &struct mdev_pt_vendor_ops. The mmap_lock is held.
+ *
+ * Return: As vfio-pci's; -EINVAL for a page that holds a trap.
+ */
 int mdev_pt_mmap(struct mdev_pt_device *pt, struct vm_area_struct *vma);
+
+/**
+ * mdev_pt_get_region_info - the default description of a region
+ * @pt: the device, between open() and close()
+ * @info: with the region's index; the rest is filled in
+ * @caps: gets the capabilities; also a BAR's areas without a trap
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for a region that isn't there, or -ENOMEM.
+ */
 int mdev_pt_get_region_info(struct mdev_pt_device *pt,
 			    struct vfio_region_info *info,
 			    struct vfio_info_cap *caps);
+
+/**
+ * mdev_pt_request - the default request to let go
+ * @pt: the device
+ * @count: how often the user was asked before
+ *
+ * Context: see request() of &struct mdev_pt_vendor_ops.
+ */
 void mdev_pt_request(struct mdev_pt_device *pt, unsigned int count);
 
 /**
@@ -223,6 +313,24 @@ struct mdev_pt_region_ops {
 		    struct vm_area_struct *vma);
 };
 
+/**
+ * mdev_pt_add_region - give the device one more region
+ * @pt: the device, in open() of its vendor
+ * @type: VFIO_REGION_TYPE_..., with VFIO_REGION_TYPE_PCI_VENDOR_TYPE for one
+ *	that a PCI vendor defines
+ * @subtype: which of the type
+ * @size: in bytes, less than 1 << VFIO_PCI_OFFSET_SHIFT; whole pages if it can
+ *	be mapped
+ * @ops: its accesses, which make up its flags; one at least
+ * @data: passed to @ops; stays valid until after close()
+ *
+ * The region ends with close(). Its index follows vfio-pci-core's own and those
+ * of earlier regions; userspace finds it by type and subtype.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL, or -ENOMEM.
+ */
 int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
 		       size_t size, const struct mdev_pt_region_ops *ops,
 		       void *data);
@@ -240,7 +348,8 @@ int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
  * naturally aligned and lies in the range, else the largest such pieces of it;
  * what lies beside the range goes to the hardware in an access of its own.
  * @value is in the CPU's byte order. Return 0, MDEV_PT_DEFAULT, or a negative
- * error, which the user's access fails with.
+ * error, which the user's access fails with, as a whole; pieces of it that are
+ * done stay done. Also called while the function decodes no memory.
  */
 struct mdev_pt_trap_ops {
 	int (*read)(struct mdev_pt_device *pt, void *data, u64 offset,
@@ -249,12 +358,73 @@ struct mdev_pt_trap_ops {
 		     unsigned int width, u64 value);
 };
 
+/**
+ * mdev_pt_add_trap - see the accesses to a range of a BAR or of config space
+ * @pt: the device, in open() of its vendor
+ * @index: VFIO_PCI_BAR0_REGION_INDEX to VFIO_PCI_BAR5_REGION_INDEX, or
+ *	VFIO_PCI_CONFIG_REGION_INDEX
+ * @offset: where the range begins, in bytes
+ * @len: its length in bytes
+ * @ops: who is called
+ * @data: passed to @ops; stays valid until after close()
+ *
+ * The trap ends with close(). The pages of a BAR that hold the range can't be
+ * mapped by the user. A device with a trap in a BAR has no ioeventfds, which
+ * would bypass it.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for a range that is not in the region, -EEXIST for one that
+ *	is trapped already, -EBUSY when another driver has claimed the BAR, or
+ *	-ENOMEM.
+ */
 int mdev_pt_add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
 		     u64 len, const struct mdev_pt_trap_ops *ops, void *data);
 
+/**
+ * mdev_pt_map_bar - map a BAR for mdev_pt_bar_read() and mdev_pt_bar_write()
+ * @pt: the device, in open() of its vendor
+ * @bar: the BAR, 0 to 5
+ *
+ * The mapping ends with close(). A BAR with a trap is mapped already.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for a BAR that isn't there, -EBUSY when another driver has
+ *	claimed it, or -ENOMEM.
+ */
 int mdev_pt_map_bar(struct mdev_pt_device *pt, unsigned int bar);
+
+/**
+ * mdev_pt_bar_read - read a register of the function
+ * @pt: the device, between open() and close() of its vendor
+ * @bar: the BAR, 0 to 5, mapped in open()
+ * @offset: the register's offset in the BAR, in bytes, a multiple of @width
+ * @width: 1, 2, 4 or, in a memory BAR of a 64-bit machine, 8 bytes
+ * @value: where the value goes, in the CPU's byte order
+ *
+ * Context: Process context, may sleep. Takes the memory_lock of @pt->vdev: not
+ *	to be called with it held, as in reset_done().
+ *
+ * Return: 0, -EINVAL for a register that isn't there, -ENXIO for a BAR that is
+ *	not mapped, or, of a memory BAR, -EIO while the function does not decode
+ *	memory: switched off by the user, in D3.
+ */
 int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		     unsigned int width, u64 *value);
+
+/**
+ * mdev_pt_bar_write - write a register of the function
+ * @pt: the device, between open() and close() of its vendor
+ * @bar: the BAR, 0 to 5, mapped in open()
+ * @offset: the register's offset in the BAR, in bytes, a multiple of @width
+ * @width: 1, 2, 4 or, in a memory BAR of a 64-bit machine, 8 bytes
+ * @value: the value, in the CPU's byte order
+ *
+ * Context: as mdev_pt_bar_read().
+ *
+ * Return: as mdev_pt_bar_read().
+ */
 int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		      unsigned int width, u64 value);
 

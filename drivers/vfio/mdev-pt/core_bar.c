@@ -120,18 +120,6 @@ static int bar_access(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 	return ret;
 }
 
-/**
- * mdev_pt_map_bar - map a BAR for mdev_pt_bar_read() and mdev_pt_bar_write()
- * @pt: the device, in open() of its vendor
- * @bar: the BAR, 0 to 5
- *
- * The mapping ends with close(). A BAR with a trap is mapped already.
- *
- * Context: Process context, may sleep.
- *
- * Return: 0, -EINVAL for a BAR that isn't there, -EBUSY when another driver has
- *	claimed it, or -ENOMEM.
- */
 int mdev_pt_map_bar(struct mdev_pt_device *pt, unsigned int bar)
 {
 	if (bar >= PCI_STD_NUM_BARS || !pci_resource_len(pt->vdev.pdev, bar))
@@ -140,21 +128,6 @@ int mdev_pt_map_bar(struct mdev_pt_device *pt, unsigned int bar)
 }
 EXPORT_SYMBOL_GPL(mdev_pt_map_bar);
 
-/**
- * mdev_pt_bar_read - read a register of the function
- * @pt: the device, between open() and close() of its vendor
- * @bar: the BAR, 0 to 5, mapped in open()
- * @offset: the register's offset in the BAR, in bytes, a multiple of @width
- * @width: 1, 2, 4 or, in a memory BAR of a 64-bit machine, 8 bytes
- * @value: where the value goes, in the CPU's byte order
- *
- * Context: Process context, may sleep. Takes the memory_lock of @pt->vdev: not
- *	to be called with it held, as in reset_done().
- *
- * Return: 0, -EINVAL for a register that isn't there, -ENXIO for a BAR that is
- *	not mapped, or, of a memory BAR, -EIO while the function does not decode
- *	memory: switched off by the user, in D3.
- */
 int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		     unsigned int width, u64 *value)
 {
@@ -162,18 +135,6 @@ int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 }
 EXPORT_SYMBOL_GPL(mdev_pt_bar_read);
 
-/**
- * mdev_pt_bar_write - write a register of the function
- * @pt: the device, between open() and close() of its vendor
- * @bar: the BAR, 0 to 5, mapped in open()
- * @offset: the register's offset in the BAR, in bytes, a multiple of @width
- * @width: 1, 2, 4 or, in a memory BAR of a 64-bit machine, 8 bytes
- * @value: the value, in the CPU's byte order
- *
- * Context: as mdev_pt_bar_read().
- *
- * Return: as mdev_pt_bar_read().
- */
 int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		      unsigned int width, u64 value)
 {

@@ -51,17 +51,6 @@ static void mdev_pt_vfio_close(struct vfio_device *vdev)
 	vfio_pci_core_close_device(vdev);
 }
 
-/**
- * mdev_pt_read - the default read
- * @pt: the device
- * @buf: where the bytes go
- * @count: how many
- * @ppos: VFIO's file offset, moved on by what was read
- *
- * Context: see read() of &struct mdev_pt_vendor_ops.
- *
- * Return: The number of bytes read, or a negative error, as vfio-pci's.
- */
 ssize_t mdev_pt_read(struct mdev_pt_device *pt, char __user *buf, size_t count,
 		     loff_t *ppos)
 {
@@ -80,17 +69,6 @@ static ssize_t mdev_pt_vfio_read(struct vfio_device *vdev, char __user *buf,
 			       mdev_pt_read(pt, buf, count, ppos);
 }
 
-/**
- * mdev_pt_write - the default write
- * @pt: the device
- * @buf: where the bytes come from
- * @count: how many
- * @ppos: VFIO's file offset, moved on by what was written
- *
- * Context: see write() of &struct mdev_pt_vendor_ops.
- *
- * Return: The number of bytes written, or a negative error, as vfio-pci's.
- */
 ssize_t mdev_pt_write(struct mdev_pt_device *pt, const char __user *buf,
 		      size_t count, loff_t *ppos)
 {
@@ -116,17 +94,6 @@ static bool has_bar_traps(struct mdev_pt_device *pt)
 				     VFIO_PCI_BAR0_REGION_INDEX);
 }
 
-/**
- * mdev_pt_ioctl - the default ioctl
- * @pt: the device
- * @cmd: the command
- * @arg: its argument
- *
- * Context: see ioctl() of &struct mdev_pt_vendor_ops.
- *
- * Return: As vfio-pci's; -ENOTTY for VFIO_DEVICE_IOEVENTFD, whose writes would
- *	bypass them, when a BAR has traps.
- */
 long mdev_pt_ioctl(struct mdev_pt_device *pt, unsigned int cmd,
 		   unsigned long arg)
 {
@@ -160,15 +127,6 @@ int mdev_pt_vfio_get_region_info(struct vfio_device *vdev,
 		mdev_pt_get_region_info(pt, info, caps);
 }
 
-/**
- * mdev_pt_mmap - the default mmap
- * @pt: the device
- * @vma: with VFIO's file offset in vm_pgoff, in pages
- *
- * Context: see mmap() of &struct mdev_pt_vendor_ops. The mmap_lock is held.
- *
- * Return: As vfio-pci's; -EINVAL for a page that holds a trap.
- */
 int mdev_pt_mmap(struct mdev_pt_device *pt, struct vm_area_struct *vma)
 {
 	u64 start = (u64)vma->vm_pgoff << PAGE_SHIFT;
@@ -190,13 +148,6 @@ static int mdev_pt_vfio_mmap(struct vfio_device *vdev,
 	return pt->ops->mmap ? pt->ops->mmap(pt, vma) : mdev_pt_mmap(pt, vma);
 }
 
-/**
- * mdev_pt_request - the default request to let go
- * @pt: the device
- * @count: how often the user was asked before
- *
- * Context: see request() of &struct mdev_pt_vendor_ops.
- */
 void mdev_pt_request(struct mdev_pt_device *pt, unsigned int count)
 {
 	vfio_pci_core_request(&pt->vdev.vdev, count);

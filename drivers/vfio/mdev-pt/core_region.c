@@ -109,24 +109,6 @@ static const struct vfio_pci_regops region_regops = {
 	.release	= region_release,
 };
 
-/**
- * mdev_pt_add_region - give the device one more region
- * @pt: the device, in open() of its vendor
- * @type: VFIO_REGION_TYPE_..., with VFIO_REGION_TYPE_PCI_VENDOR_TYPE for one
- *	that a PCI vendor defines
- * @subtype: which of the type
- * @size: in bytes, less than 1 << VFIO_PCI_OFFSET_SHIFT; whole pages if it can
- *	be mapped
- * @ops: its accesses, which make up its flags; one at least
- * @data: passed to @ops; stays valid until after close()
- *
- * The region ends with close(). Its index follows vfio-pci-core's own and those
- * of earlier regions; userspace finds it by type and subtype.
- *
- * Context: Process context, may sleep.
- *
- * Return: 0, -EINVAL, or -ENOMEM.
- */
 int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
 		       size_t size, const struct mdev_pt_region_ops *ops,
 		       void *data)
@@ -160,16 +142,6 @@ int mdev_pt_add_region(struct mdev_pt_device *pt, u32 type, u32 subtype,
 }
 EXPORT_SYMBOL_GPL(mdev_pt_add_region);
 
-/**
- * mdev_pt_get_region_info - the default description of a region
- * @pt: the device, between open() and close()
- * @info: with the region's index; the rest is filled in
- * @caps: gets the capabilities; also a BAR's areas without a trap
- *
- * Context: Process context, may sleep.
- *
- * Return: 0, -EINVAL for a region that isn't there, or -ENOMEM.
- */
 int mdev_pt_get_region_info(struct mdev_pt_device *pt,
 			    struct vfio_region_info *info,
 			    struct vfio_info_cap *caps)

@@ -54,26 +54,6 @@ static int insert(struct mdev_pt_device *pt, struct trap *new)
 	return 0;
 }
 
-/**
- * mdev_pt_add_trap - see the accesses to a range of a BAR or of config space
- * @pt: the device, in open() of its vendor
- * @index: VFIO_PCI_BAR0_REGION_INDEX to VFIO_PCI_BAR5_REGION_INDEX, or
- *	VFIO_PCI_CONFIG_REGION_INDEX
- * @offset: where the range begins, in bytes
- * @len: its length in bytes
- * @ops: who is called
- * @data: passed to @ops; stays valid until after close()
- *
- * The trap ends with close(). The pages of a BAR that hold the range can't be
- * mapped by the user. A device with a trap in a BAR has no ioeventfds, which
- * would bypass it.
- *
- * Context: Process context, may sleep.
- *
- * Return: 0, -EINVAL for a range that is not in the region, -EEXIST for one that
- *	is trapped already, -EBUSY when another driver has claimed the BAR, or
- *	-ENOMEM.
- */
 int mdev_pt_add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
 		     u64 len, const struct mdev_pt_trap_ops *ops, void *data)
 {

@@ -61,19 +61,6 @@ static int vendor_check(const struct mdev_pt_vendor_driver *vendor)
 	return 0;
 }
 
-/**
- * mdev_pt_register_vendor_driver - offer a vendor's type from now on
- * @vendor: the vendor; stays as it is until it is unregistered
- *
- * The vendor is asked about every function that is bound to "pt", now or later;
- * see &struct mdev_pt_vendor_driver. When this returns, functions that are
- * bound and have no mdev have its type.
- *
- * Context: Process context, may sleep.
- *
- * Return: 0, -EINVAL for an incomplete vendor, -EOPNOTSUPP for one that can
- *	migrate, or -EBUSY when its type is registered.
- */
 int mdev_pt_register_vendor_driver(struct mdev_pt_vendor_driver *vendor)
 {
 	struct mdev_pt_vendor_driver *other;
@@ -104,15 +91,6 @@ int mdev_pt_register_vendor_driver(struct mdev_pt_vendor_driver *vendor)
 }
 EXPORT_SYMBOL_GPL(mdev_pt_register_vendor_driver);
 
-/**
- * mdev_pt_unregister_vendor_driver - undo mdev_pt_register_vendor_driver()
- * @vendor: the vendor; no mdev of its type exists
- *
- * When this returns, remove() was called for each function that the vendor had
- * accepted, and it will not be called again.
- *
- * Context: Process context, may sleep.
- */
 void mdev_pt_unregister_vendor_driver(struct mdev_pt_vendor_driver *vendor)
 {
 	mutex_lock(&vendors_lock);

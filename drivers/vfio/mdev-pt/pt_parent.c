@@ -167,10 +167,14 @@ static ssize_t pt_mdev_show_description(struct mdev_type *type, char *buf)
 	struct pt_parent *parent = to_pt_parent(type);
 	struct pt_type *pt_type = to_pt_type(type);
 	struct pci_dev *pdev = parent->pdev;
-	bool pool = pdev->is_physfn && !pt_type->is_pf;
+	const char *what = "PCI function";
 
-	return sysfs_emit(buf, "%s [%04x:%04x] as a whole, %s\n",
-			  pool ? "One VF of PCI function" : "PCI function",
+	/* A vendor may accept the PF, too. */
+	if (pdev->is_physfn && !pt_type->is_pf)
+		what = pt_type->has_vendor ? "PCI function, or one VF of it," :
+					     "One VF of PCI function";
+
+	return sysfs_emit(buf, "%s [%04x:%04x] as a whole, %s\n", what,
 			  pdev->vendor, pdev->device,
 			  pt_type->has_vendor ?
 				"with its vendor's additions" :
