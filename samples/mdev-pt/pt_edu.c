@@ -116,7 +116,9 @@ static int pt_edu_open(struct mdev_pt_device *pt)
 	int ret;
 
 	/* What one user did is not the next one's business. */
-	memset(edu, 0, sizeof(*edu));
+	atomic64_set(&edu->reads, 0);
+	atomic64_set(&edu->writes, 0);
+	atomic64_set(&edu->bounded, 0);
 
 	ret = mdev_pt_add_region(pt, PT_EDU_REGION_TYPE, PT_EDU_REGION_STATS,
 				 sizeof(struct pt_edu_stats), &pt_edu_stats_ops,
