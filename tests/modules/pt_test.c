@@ -371,10 +371,12 @@ static const struct {
 static int check_refusals(struct mdev_pt_device *pt)
 {
 	static const struct mdev_pt_region_ops nothing;
+	int ret;
 
-	if (mdev_pt_add_trap(pt, 0, PT_TEST_REGISTER + 3, 8, &own_trap, NULL) !=
-	    -EEXIST ||
-	    mdev_pt_add_trap(pt, 0, SZ_1M - 4, 8, &own_trap, NULL) != -EINVAL ||
+	ret = mdev_pt_add_trap(pt, 0, PT_TEST_REGISTER + 3, 8, &own_trap, NULL);
+	if (ret != -EEXIST)
+		return ret == -ENOMEM ? ret : -ENOTRECOVERABLE;
+	if (mdev_pt_add_trap(pt, 0, SZ_1M - 4, 8, &own_trap, NULL) != -EINVAL ||
 	    mdev_pt_add_trap(pt, 0, 0, U64_MAX, &own_trap, NULL) != -EINVAL ||
 	    mdev_pt_add_trap(pt, 1, 0, 4, &own_trap, NULL) != -EINVAL ||
 	    mdev_pt_add_trap(pt, 42, 0, 4, &own_trap, NULL) != -EINVAL ||

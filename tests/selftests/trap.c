@@ -70,7 +70,7 @@ static unsigned char own_byte(uint64_t offset)
 	EXPECT_EQ(writes, (log).access[i].is_write); \
 } while (0)
 
-TEST_F_TIMEOUT(trap, registers_keep_their_width, PATIENCE)
+TEST_F_TIMEOUT(trap, registers_keep_their_width, EDU_SECONDS)
 {
 	static const unsigned char bytes[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct pt_test_log log;
@@ -88,7 +88,7 @@ TEST_F_TIMEOUT(trap, registers_keep_their_width, PATIENCE)
 	EXPECT_ACCESS(log, 3, PT_TEST_WIDE + 8, 8, 0x0807060504030201, 1);
 }
 
-TEST_F_TIMEOUT(trap, unaligned_access_is_cut_naturally, PATIENCE)
+TEST_F_TIMEOUT(trap, unaligned_access_is_cut_naturally, EDU_SECONDS)
 {
 	unsigned char bytes[13], i;
 	struct pt_test_log log;
@@ -106,7 +106,7 @@ TEST_F_TIMEOUT(trap, unaligned_access_is_cut_naturally, PATIENCE)
 }
 
 /* 4 is the liveness check, by the kernel's access; 8 is logged; 12 is neither. */
-TEST_F_TIMEOUT(trap, straddling_write_is_split, PATIENCE)
+TEST_F_TIMEOUT(trap, straddling_write_is_split, EDU_SECONDS)
 {
 	uint32_t words[3] = { 0x11223344, 0x55667788, 0x99aabbcc }, live;
 	struct pt_test_log log;
@@ -120,7 +120,7 @@ TEST_F_TIMEOUT(trap, straddling_write_is_split, PATIENCE)
 	EXPECT_EQ(~words[0], live);
 }
 
-TEST_F_TIMEOUT(trap, straddling_read_is_split, PATIENCE)
+TEST_F_TIMEOUT(trap, straddling_read_is_split, EDU_SECONDS)
 {
 	uint32_t words[4], hardware;
 
@@ -132,7 +132,7 @@ TEST_F_TIMEOUT(trap, straddling_read_is_split, PATIENCE)
 	EXPECT_EQ(0x0b0a0908, words[2]);
 }
 
-TEST_F_TIMEOUT(trap, border_of_two_pages, PATIENCE)
+TEST_F_TIMEOUT(trap, border_of_two_pages, EDU_SECONDS)
 {
 	uint32_t value = 0x04030201;
 	struct pt_test_log log;
@@ -146,7 +146,7 @@ TEST_F_TIMEOUT(trap, border_of_two_pages, PATIENCE)
 }
 
 /* edu's DMA source address: what was written can be read. */
-TEST_F_TIMEOUT(trap, seen_and_passed_on, PATIENCE)
+TEST_F_TIMEOUT(trap, seen_and_passed_on, EDU_SECONDS)
 {
 	uint64_t value = 0x123456789a, back = 0;
 	struct pt_test_log log;
@@ -160,7 +160,7 @@ TEST_F_TIMEOUT(trap, seen_and_passed_on, PATIENCE)
 	EXPECT_EQ(value & 0xfffffff, back & 0xfffffff);
 }
 
-TEST_F_TIMEOUT(trap, config_space, PATIENCE)
+TEST_F_TIMEOUT(trap, config_space, EDU_SECONDS)
 {
 	unsigned char bytes[8], line = 0x42;
 	struct pt_test_log log;
@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(trap, config_space, PATIENCE)
 	EXPECT_ACCESS(log, 2, 0x3c, 1, line, 1);
 }
 
-TEST_F_TIMEOUT(trap, out_of_range_as_without, PATIENCE)
+TEST_F_TIMEOUT(trap, out_of_range_as_without, EDU_SECONDS)
 {
 	unsigned char bytes[16];
 
@@ -197,7 +197,7 @@ TEST_F_TIMEOUT(trap, out_of_range_as_without, PATIENCE)
 	EXPECT_EQ(0, vfio_read(self->user, BAR0, PT_TEST_REGISTER, bytes, 0));
 }
 
-TEST_F_TIMEOUT(trap, bad_user_memory, PATIENCE)
+TEST_F_TIMEOUT(trap, bad_user_memory, EDU_SECONDS)
 {
 	EXPECT_EQ(-EFAULT, vfio_read(self->user, BAR0, PT_TEST_REGISTER,
 				     (void *)8, 4));
@@ -206,7 +206,7 @@ TEST_F_TIMEOUT(trap, bad_user_memory, PATIENCE)
 	EXPECT_EQ(-EFAULT, vfio_read(self->user, LOG, 0, (void *)8, 4));
 }
 
-TEST_F_TIMEOUT(trap, failure_in_the_middle, PATIENCE)
+TEST_F_TIMEOUT(trap, failure_in_the_middle, EDU_SECONDS)
 {
 	uint32_t words[3] = {};
 
@@ -217,7 +217,7 @@ TEST_F_TIMEOUT(trap, failure_in_the_middle, PATIENCE)
 	EXPECT_EQ(-EDOM, vfio_read(self->user, BAR0, 8, words, 4));
 }
 
-TEST_F_TIMEOUT(trap, memory_switched_off, PATIENCE)
+TEST_F_TIMEOUT(trap, memory_switched_off, EDU_SECONDS)
 {
 	uint16_t command = 0;
 	uint32_t value;
@@ -231,7 +231,7 @@ TEST_F_TIMEOUT(trap, memory_switched_off, PATIENCE)
 	EXPECT_EQ(4, vfio_read(self->user, BAR0, PT_TEST_LIVE, &value, 4));
 }
 
-TEST_F_TIMEOUT(trap, only_the_other_pages_map, PATIENCE)
+TEST_F_TIMEOUT(trap, only_the_other_pages_map, EDU_SECONDS)
 {
 	const struct vfio_region_info_cap_sparse_mmap *sparse;
 	struct vfio_region_info *info = malloc(VFIO_INFO_LEN);
@@ -262,7 +262,7 @@ TEST_F_TIMEOUT(trap, only_the_other_pages_map, PATIENCE)
 	EXPECT_EQ(-EINVAL, vfio_mmap(self->user, BAR0, 0, 1 << 20, &addr));
 }
 
-TEST_F_TIMEOUT(trap, region_info_of_any_size, PATIENCE)
+TEST_F_TIMEOUT(trap, region_info_of_any_size, EDU_SECONDS)
 {
 	struct vfio_region_info info = { .argsz = sizeof(info), .index = BAR0 };
 	struct vfio_region_info less = { .argsz = 8, .index = BAR0 };
@@ -277,7 +277,7 @@ TEST_F_TIMEOUT(trap, region_info_of_any_size, PATIENCE)
 	EXPECT_EQ(EINVAL, errno);
 }
 
-TEST_F_TIMEOUT(trap, no_ioeventfd_around_it, PATIENCE)
+TEST_F_TIMEOUT(trap, no_ioeventfd_around_it, EDU_SECONDS)
 {
 	struct vfio_device_ioeventfd ioeventfd = {
 		.argsz = sizeof(ioeventfd),
@@ -295,7 +295,7 @@ TEST_F_TIMEOUT(trap, no_ioeventfd_around_it, PATIENCE)
  * Regions
  */
 
-TEST_F_TIMEOUT(trap, regions_of_the_vendor, PATIENCE)
+TEST_F_TIMEOUT(trap, regions_of_the_vendor, EDU_SECONDS)
 {
 	const struct vfio_region_info_cap_type *type;
 	struct vfio_region_info *info = malloc(VFIO_INFO_LEN);
@@ -333,7 +333,7 @@ TEST_F_TIMEOUT(trap, regions_of_the_vendor, PATIENCE)
 	EXPECT_EQ(-EDOM, vfio_read(self->user, LOG, 0, bytes, 8));
 }
 
-TEST_F_TIMEOUT(trap, all_over_again_after_close, PATIENCE)
+TEST_F_TIMEOUT(trap, all_over_again_after_close, EDU_SECONDS)
 {
 	struct edu *edu = &self->edu;
 	struct vfio_device_info device = { .argsz = sizeof(device) };
@@ -390,7 +390,7 @@ static void *hammer_traps(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(trap, many_threads, PATIENCE)
+TEST_F_TIMEOUT(trap, many_threads, EDU_SECONDS)
 {
 	struct hammer hammers[8];
 	pthread_t threads[8];

@@ -44,7 +44,7 @@ FIXTURE_TEARDOWN(vendor)
  * Types
  */
 
-TEST_F_TIMEOUT(vendor, types_beside_the_default, PATIENCE)
+TEST_F_TIMEOUT(vendor, types_beside_the_default, EDU_SECONDS)
 {
 	EXPECT_EQ(1, mdev_available(self->edu.bdf, "pt-pci"));
 	EXPECT_EQ(1, mdev_available(self->edu.bdf, "pt-test-null"));
@@ -59,7 +59,7 @@ TEST_F_TIMEOUT(vendor, types_beside_the_default, PATIENCE)
 	EXPECT_EQ(1, mdev_available(self->edu.bdf, "pt-test-trap"));
 }
 
-TEST_F_TIMEOUT(vendor, comes_and_goes_while_bound, PATIENCE)
+TEST_F_TIMEOUT(vendor, comes_and_goes_while_bound, EDU_SECONDS)
 {
 	int i;
 
@@ -72,7 +72,7 @@ TEST_F_TIMEOUT(vendor, comes_and_goes_while_bound, PATIENCE)
 	}
 }
 
-TEST_F_TIMEOUT(vendor, two_modules_for_one_function, PATIENCE)
+TEST_F_TIMEOUT(vendor, two_modules_for_one_function, EDU_SECONDS)
 {
 	ASSERT_EQ(0, module_load("pt_test_other"));
 	EXPECT_EQ(1, mdev_available(self->edu.bdf, "pt-test-other"));
@@ -90,7 +90,7 @@ TEST_F_TIMEOUT(vendor, two_modules_for_one_function, PATIENCE)
 	EXPECT_EQ(0, module_load("pt_test"));
 }
 
-TEST_F_TIMEOUT(vendor, loaded_while_an_mdev_exists, PATIENCE)
+TEST_F_TIMEOUT(vendor, loaded_while_an_mdev_exists, EDU_SECONDS)
 {
 	ASSERT_EQ(0, edu_create(&self->edu, "pt-test-null"));
 	ASSERT_EQ(0, module_load("pt_test_other"));
@@ -99,7 +99,7 @@ TEST_F_TIMEOUT(vendor, loaded_while_an_mdev_exists, PATIENCE)
 	EXPECT_EQ(1, edu_type_appears(&self->edu, "pt-test-other"));
 }
 
-TEST_F_TIMEOUT(vendor, unloaded_type_makes_no_mdev, PATIENCE)
+TEST_F_TIMEOUT(vendor, unloaded_type_makes_no_mdev, EDU_SECONDS)
 {
 	char other[UUID_LEN];
 
@@ -112,7 +112,7 @@ TEST_F_TIMEOUT(vendor, unloaded_type_makes_no_mdev, PATIENCE)
 	EXPECT_EQ(-EUSERS, mdev_create(self->edu.bdf, "pt-test-other", other));
 }
 
-TEST_F_TIMEOUT(vendor, is_loaded_by_device_alias, PATIENCE)
+TEST_F_TIMEOUT(vendor, is_loaded_by_device_alias, EDU_SECONDS)
 {
 	ASSERT_EQ(0, pci_bind(self->edu.bdf, NULL));
 	ASSERT_EQ(0, vendor_alias(EDU_ALIAS, "pt_test_other"));
@@ -120,7 +120,7 @@ TEST_F_TIMEOUT(vendor, is_loaded_by_device_alias, PATIENCE)
 	EXPECT_EQ(1, mdev_available(self->edu.bdf, "pt-test-other"));
 }
 
-TEST_F_TIMEOUT(vendor, is_loaded_by_class_alias, PATIENCE)
+TEST_F_TIMEOUT(vendor, is_loaded_by_class_alias, EDU_SECONDS)
 {
 	ASSERT_EQ(0, pci_bind(self->edu.bdf, NULL));
 	ASSERT_EQ(0, vendor_alias("mdev-pt:class-00ff*", "pt_test_other"));
@@ -133,7 +133,7 @@ TEST_F_TIMEOUT(vendor, is_loaded_by_class_alias, PATIENCE)
  */
 
 /* (1), (2): the core stays while a vendor is registered. */
-TEST_F_TIMEOUT(vendor, holds_the_core, PATIENCE)
+TEST_F_TIMEOUT(vendor, holds_the_core, EDU_SECONDS)
 {
 	int before;
 
@@ -152,7 +152,7 @@ TEST_F_TIMEOUT(vendor, holds_the_core, PATIENCE)
 }
 
 /* (3): an mdev holds the vendor's module, a bound function does not. */
-TEST_F_TIMEOUT(vendor, is_held_by_its_mdev, PATIENCE)
+TEST_F_TIMEOUT(vendor, is_held_by_its_mdev, EDU_SECONDS)
 {
 	EXPECT_EQ(0, module_references("pt_test"));
 	ASSERT_EQ(0, edu_create(&self->edu, "pt-test-count"));
@@ -165,7 +165,7 @@ TEST_F_TIMEOUT(vendor, is_held_by_its_mdev, PATIENCE)
 	EXPECT_EQ(0, module_references("pt_test"));
 }
 
-TEST_F_TIMEOUT(vendor, is_let_go_when_the_function_is_unbound, PATIENCE)
+TEST_F_TIMEOUT(vendor, is_let_go_when_the_function_is_unbound, EDU_SECONDS)
 {
 	ASSERT_EQ(0, edu_create(&self->edu, "pt-test-count"));
 	ASSERT_EQ(0, pci_bind(self->edu.bdf, NULL));
@@ -173,7 +173,7 @@ TEST_F_TIMEOUT(vendor, is_let_go_when_the_function_is_unbound, PATIENCE)
 	EXPECT_EQ(0, module_references("pt_test"));
 }
 
-TEST_F_TIMEOUT(vendor, every_probe_has_its_remove, PATIENCE)
+TEST_F_TIMEOUT(vendor, every_probe_has_its_remove, EDU_SECONDS)
 {
 	vendor_clear_calls();
 	ASSERT_EQ(0, pci_bind(self->edu.bdf, NULL));
@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(vendor, every_probe_has_its_remove, PATIENCE)
  * Routing
  */
 
-TEST_F_TIMEOUT(vendor, each_op_is_called_and_passes_on, PATIENCE)
+TEST_F_TIMEOUT(vendor, each_op_is_called_and_passes_on, EDU_SECONDS)
 {
 	struct vfio_region_info *info = malloc(VFIO_INFO_LEN);
 	struct vfio_irq_info irq;
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(vendor, each_op_is_called_and_passes_on, PATIENCE)
 	EXPECT_EQ(1, vendor_calls("remove"));
 }
 
-TEST_F_TIMEOUT(vendor, each_access_can_be_taken_over, PATIENCE)
+TEST_F_TIMEOUT(vendor, each_access_can_be_taken_over, EDU_SECONDS)
 {
 	struct vfio_region_info *info = malloc(VFIO_INFO_LEN);
 	unsigned char byte = 0;
@@ -253,7 +253,7 @@ TEST_F_TIMEOUT(vendor, each_access_can_be_taken_over, PATIENCE)
 }
 
 /* edu can't be reset, but nvme can. */
-TEST_F_TIMEOUT(vendor, is_told_of_a_reset, PATIENCE)
+TEST_F_TIMEOUT(vendor, is_told_of_a_reset, EDU_SECONDS)
 {
 	char nvme[BDF_LEN];
 
@@ -295,7 +295,7 @@ static void take_pool(struct __test_metadata *_metadata, const char *pf,
 	EXPECT_EQ(2, mdev_available(pf, "pt-test-count"));
 }
 
-TEST_F_TIMEOUT(vendor, accepts_the_vfs_of_a_pool, PATIENCE)
+TEST_F_TIMEOUT(vendor, accepts_the_vfs_of_a_pool, EDU_SECONDS)
 {
 	char nvme[BDF_LEN];
 
@@ -320,7 +320,7 @@ static void *remove_mdev(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(vendor, is_asked_to_let_go, PATIENCE)
+TEST_F_TIMEOUT(vendor, is_asked_to_let_go, EDU_SECONDS)
 {
 	struct remover remover = { .uuid = self->edu.uuid };
 	long end = now_ms() + 60000;
@@ -337,7 +337,7 @@ TEST_F_TIMEOUT(vendor, is_asked_to_let_go, PATIENCE)
 	EXPECT_EQ(0, remover.result);
 }
 
-TEST_F_TIMEOUT(vendor, null_ops_are_the_default, PATIENCE)
+TEST_F_TIMEOUT(vendor, null_ops_are_the_default, EDU_SECONDS)
 {
 	unsigned char plain[256], null[256];
 	struct vfio_region_info *a = malloc(VFIO_INFO_LEN);
@@ -368,7 +368,7 @@ TEST_F_TIMEOUT(vendor, null_ops_are_the_default, PATIENCE)
  * Failures
  */
 
-TEST_F_TIMEOUT(vendor, refused_probe_has_no_type, PATIENCE)
+TEST_F_TIMEOUT(vendor, refused_probe_has_no_type, EDU_SECONDS)
 {
 	ASSERT_EQ(0, pci_bind(self->edu.bdf, NULL));
 	ASSERT_EQ(0, vendor_fail("probe"));
@@ -380,7 +380,7 @@ TEST_F_TIMEOUT(vendor, refused_probe_has_no_type, PATIENCE)
 	EXPECT_EQ(0, vendor_calls("remove_fn"));
 }
 
-TEST_F_TIMEOUT(vendor, failed_create_leaves_nothing, PATIENCE)
+TEST_F_TIMEOUT(vendor, failed_create_leaves_nothing, EDU_SECONDS)
 {
 	int i;
 
@@ -397,7 +397,7 @@ TEST_F_TIMEOUT(vendor, failed_create_leaves_nothing, PATIENCE)
 	EXPECT_EQ(0, edu_create(&self->edu, "pt-test-count"));
 }
 
-TEST_F_TIMEOUT(vendor, failed_open_leaves_nothing, PATIENCE)
+TEST_F_TIMEOUT(vendor, failed_open_leaves_nothing, EDU_SECONDS)
 {
 	int i;
 
@@ -428,7 +428,7 @@ static void *load_and_unload(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(vendor, loads_against_bind_create_and_open, PATIENCE)
+TEST_F_TIMEOUT(vendor, loads_against_bind_create_and_open, EDU_SECONDS)
 {
 	static const char *const types[] = {
 		"pt-test-other", "pt-test-count", "pt-pci",

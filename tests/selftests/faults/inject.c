@@ -16,10 +16,9 @@
 #define FAIL_NTH	"fail-nth"
 #define REJECTED	"vfio_create_group"
 
-static const char *const modules[] = { "mdev_pt", "mdev_pt_core" };
-
-/* Where our code is: from the first module to the end of the last */
-static int find_text(uint64_t *start, uint64_t *end)
+/* Where the code is: from the first module to the end of the last */
+static int find_text(const char *const *modules, unsigned int count,
+		     uint64_t *start, uint64_t *end)
 {
 	char path[SYSFS_PATH], value[32];
 	uint64_t from, to;
@@ -27,7 +26,7 @@ static int find_text(uint64_t *start, uint64_t *end)
 
 	*start = UINT64_MAX;
 	*end = 0;
-	for (i = 0; i < ARRAY_SIZE(modules); i++) {
+	for (i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "/sys/module/%s/sections/.text",
 			 modules[i]);
 		if (sysfs_read(path, value, sizeof(value)) < 0)
@@ -89,14 +88,18 @@ bool faults_available(void)
 	return !access("/proc/self/" FAIL_NTH, W_OK);
 }
 
-int faults_choose(void)
+int faults_choose(const char *module)
 {
+	static const char *const ours[] = { "mdev_pt", "mdev_pt_core" };
 	static const char *const allocators[] = { "failslab", "fail_page_alloc" };
 	uint64_t start, end, reject_start = 0, reject_end = 0;
 	unsigned int i;
 	int ret;
 
-	ret = find_text(&start, &end);
+	if (module)
+		ret = find_text(&module, 1, &start, &end);
+	else
+		ret = find_text(ours, ARRAY_SIZE(ours), &start, &end);
 	find_rejected(&reject_start, &reject_end);
 	for (i = 0; i < ARRAY_SIZE(allocators) && !ret; i++) {
 		const char *fault = allocators[i];

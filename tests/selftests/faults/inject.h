@@ -24,8 +24,11 @@ enum outcome {
 };
 
 bool faults_available(void);
-/* Which allocations count, and that copies from and to userspace do not */
-int faults_choose(void);
+/*
+ * Which allocations count, and that copies from and to userspace do not. Those
+ * of @module alone, if it isn't NULL.
+ */
+int faults_choose(const char *module);
 
 /* The nth allocation of each task fails. */
 void tasks_arm(struct tasks *tasks, unsigned int nth);

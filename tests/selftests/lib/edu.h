@@ -15,7 +15,7 @@
 #define EDU_ALIAS	"mdev-pt:1234-11e8"
 
 /* Seconds; a kernel that checks everything is slow. */
-#define PATIENCE	300
+#define EDU_SECONDS	300
 
 struct edu {
 	char bdf[BDF_LEN];
