@@ -104,7 +104,8 @@ struct mdev_pt_device {
  *	by vfio_info_add_capability(), capabilities. Default:
  *	mdev_pt_get_region_info().
  *
- * @migration: NULL; no core calls it yet, so a vendor that sets it is refused.
+ * @migration: what live migration needs; NULL for a device that can't. Needs
+ *	@open.
  */
 struct mdev_pt_vendor_ops {
 	int (*create)(struct mdev_pt_device *pt);
@@ -131,24 +132,32 @@ struct mdev_pt_vendor_ops {
 /**
  * struct mdev_pt_migration_ops - what only the vendor knows of a migration
  * @state_size: the most that @save returns, in bytes
+ * @version: of what @save writes; 1 at first, one more with each change
  * @quiesce: stop the function: when this returns it does no DMA and raises no
- *	interrupt, and its state does not change until @resume
- * @resume: let the function go on from the state that it has
+ *	interrupt, and its state does not change until @resume. On an error it
+ *	goes on as before.
+ * @resume: let the function go on from the state that it has: the one of
+ *	@quiesce, or of @load
  * @save: write the state of the quiesced function to @buf, at most @size
  *	bytes; returns how many, or a negative error
- * @load: give the quiesced function the state of @size bytes in @buf, which
- *	@save of this or an older version wrote at the source. The core has
- *	checked length and checksum; the content is as hostile as any stream.
+ * @load: give the quiesced function, which was just reset, the state of @size
+ *	bytes in @buf, which @save of @version wrote at the source: this one or
+ *	an older one. The core has checked device, length and checksum; the
+ *	content is as hostile as any stream.
  *
- * The state machine, the data file and the stream are the core's. All are
- * called in process context, one at a time.
+ * The state machine, the data file and the stream are the core's; so are dirty
+ * pages, for a vendor that has added its queues, see mdev_pt_add_queues(). All
+ * are called in process context, one at a time, between open() and close(), and
+ * may access BARs. A failure is logged by the vendor, which knows the reason.
  */
 struct mdev_pt_migration_ops {
 	size_t state_size;
+	u32 version;
 	int (*quiesce)(struct mdev_pt_device *pt);
 	int (*resume)(struct mdev_pt_device *pt);
 	ssize_t (*save)(struct mdev_pt_device *pt, void *buf, size_t size);
-	int (*load)(struct mdev_pt_device *pt, const void *buf, size_t size);
+	int (*load)(struct mdev_pt_device *pt, const void *buf, size_t size,
+		    u32 version);
 };
 
 /**
@@ -191,8 +200,8 @@ struct mdev_pt_vendor_driver {
  *
  * Context: Process context, may sleep.
  *
- * Return: 0, -EINVAL for an incomplete vendor, -EOPNOTSUPP for one that can
- *	migrate, or -EBUSY when its type is registered.
+ * Return: 0, -EINVAL for an incomplete vendor, or -EBUSY when its type is
+ *	registered.
  */
 int mdev_pt_register_vendor_driver(struct mdev_pt_vendor_driver *vendor);
 
@@ -427,5 +436,159 @@ int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
  */
 int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		      unsigned int width, u64 value);
+
+/* Queues: how the core finds what a NIC writes to memory, and moves its rings */
+
+#define MDEV_PT_QUEUE_CONFIG_MAX	8
+
+/**
+ * struct mdev_pt_buffer - a range of IOVAs that the function may write to
+ * @iova: where it begins
+ * @len: in bytes
+ */
+struct mdev_pt_buffer {
+	u64 iova;
+	u32 len;
+};
+
+/**
+ * struct mdev_pt_queue_map - the registers of one descriptor ring
+ * @receive: the user posts buffers that the function writes to; else the
+ *	function writes to nothing but the descriptors and @written
+ * @desc_size: of a descriptor, in bytes, a power of two up to 64
+ * @max_entries: the most descriptors that the function has room for
+ * @base_lo: the ring's IOVA, low 32 bits
+ * @base_hi: the ring's IOVA, high 32 bits
+ * @len: the ring's length, in bytes
+ * @head: the function's index, in descriptors: what it takes next. Can be
+ *	written while the queue is disabled.
+ * @tail: the user's index, in descriptors: the first that the function may not
+ *	take. The doorbell.
+ * @ctl: has the bit that enables the queue
+ * @enable: that bit; reads as 1 when the queue runs and as 0 when it has stopped
+ * @config: @nr_config further registers, which are written before the queue is
+ *	enabled
+ * @nr_config: how many, at most MDEV_PT_QUEUE_CONFIG_MAX
+ * @max_packet: the most descriptors that one packet takes, of those that the
+ *	function may be about to write to when it is stopped; @receive only
+ * @posted: the buffers that a posted descriptor names, at most @max of them:
+ *	fills @buffers, returns how many. @config has the values of the
+ *	registers of that name. The descriptor is the user's, and hostile.
+ *	@receive only.
+ * @written: what the function writes for this queue besides descriptors and
+ *	buffers, such as a head write-back; as @posted. NULL: nothing.
+ *
+ * All registers are 32 bits wide; those of one queue are on one page (of 4096
+ * bytes) of the BAR.
+ */
+struct mdev_pt_queue_map {
+	bool receive;
+	u8 desc_size;
+	u32 max_entries;
+	u32 base_lo;
+	u32 base_hi;
+	u32 len;
+	u32 head;
+	u32 tail;
+	u32 ctl;
+	u32 enable;
+	const u32 *config;
+	unsigned int nr_config;
+	unsigned int max_packet;
+	unsigned int (*posted)(const u32 *config, const void *desc,
+			       struct mdev_pt_buffer *buffers, unsigned int max);
+	unsigned int (*written)(const u32 *config,
+				struct mdev_pt_buffer *buffers,
+				unsigned int max);
+};
+
+/**
+ * mdev_pt_add_queues - name the rings of the function
+ * @pt: the device, in open() of its vendor, which has migration ops
+ * @bar: the BAR that has their registers
+ * @map: @count queues; stays as it is until after close()
+ * @count: how many
+ *
+ * The core moves them by mdev_pt_queues_save() and mdev_pt_queues_load(), and
+ * finds the pages that the function writes to: while dirty pages are tracked,
+ * and only then, it sees the writes to the page of a receive queue's registers
+ * before the function does. They end with close().
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for a map that is not in the BAR, -EBUSY when another driver
+ *	has claimed the BAR, or -ENOMEM.
+ */
+int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
+		       const struct mdev_pt_queue_map *map, unsigned int count);
+
+/**
+ * mdev_pt_queues_stop - disable the queues that run, and wait until they stand
+ * @pt: the device, in quiesce() of its vendor
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, or -ETIMEDOUT, or what mdev_pt_bar_read() returns; the queues then
+ *	run as before.
+ */
+int mdev_pt_queues_stop(struct mdev_pt_device *pt);
+
+/**
+ * mdev_pt_queues_start - enable again what mdev_pt_queues_stop() disabled, or
+ *	what mdev_pt_queues_load() says was enabled
+ * @pt: the device, in resume() of its vendor
+ *
+ * Heads and tails are those of the stopped, or of the loaded queues.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: as mdev_pt_queues_stop().
+ */
+int mdev_pt_queues_start(struct mdev_pt_device *pt);
+
+/**
+ * mdev_pt_queues_size - how much mdev_pt_queues_save() writes
+ * @count: the number of queues
+ *
+ * Return: The number of bytes.
+ */
+#define mdev_pt_queues_size(count) \
+	((count) * sizeof(__le32) * (7 + MDEV_PT_QUEUE_CONFIG_MAX))
+
+/**
+ * mdev_pt_queues_save - write the state of the stopped queues
+ * @pt: the device, in save() of its vendor
+ * @buf: mdev_pt_queues_size() bytes
+ *
+ * Context: Process context.
+ */
+void mdev_pt_queues_save(struct mdev_pt_device *pt, void *buf);
+
+/**
+ * mdev_pt_queues_load - take the state that mdev_pt_queues_save() wrote
+ * @pt: the device, in load() of its vendor
+ * @buf: mdev_pt_queues_size() bytes, hostile
+ *
+ * The registers are written; the queues are enabled by mdev_pt_queues_start().
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for what no such function can have, which is logged, or
+ *	what mdev_pt_bar_write() returns.
+ */
+int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf);
+
+/**
+ * mdev_pt_mark_dirty - the function may have written to memory
+ * @pt: the device, between open() and close() of its vendor
+ * @iova: where
+ * @len: how many bytes
+ *
+ * For what the queues do not say. While dirty pages are not tracked, this does
+ * nothing. Not for the callbacks of a queue map.
+ *
+ * Context: Process context, may sleep.
+ */
+void mdev_pt_mark_dirty(struct mdev_pt_device *pt, u64 iova, u64 len);
 
 #endif /* _LINUX_MDEV_PT_H */
