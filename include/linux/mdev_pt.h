@@ -21,6 +21,7 @@
 #include <linux/vfio_pci_core.h>
 
 struct mdev_pt_device;
+struct mdev_pt_migration;
 struct mdev_pt_vendor_driver;
 
 /**
@@ -59,6 +60,7 @@ struct mdev_pt_device {
 	const struct mdev_pt_vendor_ops *ops;
 	struct list_head traps;		/* from open() to close(), constant */
 	unsigned long trapped;		/* bit n: region n has traps */
+	struct mdev_pt_migration *mig;	/* NULL: it can't migrate */
 };
 
 /**
@@ -140,7 +142,7 @@ struct mdev_pt_vendor_ops {
  *	@quiesce, or of @load
  * @save: write the state of the quiesced function to @buf, at most @size
  *	bytes; returns how many, or a negative error
- * @load: give the quiesced function, which was just reset, the state of @size
+ * @load: give the quiesced function, whatever state it has, the state of @size
  *	bytes in @buf, which @save of @version wrote at the source: this one or
  *	an older one. The core has checked device, length and checksum; the
  *	content is as hostile as any stream.
@@ -560,9 +562,11 @@ int mdev_pt_queues_start(struct mdev_pt_device *pt);
  * @pt: the device, in save() of its vendor
  * @buf: mdev_pt_queues_size() bytes
  *
- * Context: Process context.
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, or what mdev_pt_bar_read() returns.
  */
-void mdev_pt_queues_save(struct mdev_pt_device *pt, void *buf);
+int mdev_pt_queues_save(struct mdev_pt_device *pt, void *buf);
 
 /**
  * mdev_pt_queues_load - take the state that mdev_pt_queues_save() wrote
@@ -577,6 +581,17 @@ void mdev_pt_queues_save(struct mdev_pt_device *pt, void *buf);
  *	what mdev_pt_bar_write() returns.
  */
 int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf);
+
+/**
+ * mdev_pt_queues_were_reset - the user has reset the function by a register
+ * @pt: the device, between open() and close() of its vendor
+ *
+ * To be called after the write that resets it, which a trap has seen. Resets by
+ * other means are known to the core.
+ *
+ * Context: Process context, may sleep.
+ */
+void mdev_pt_queues_were_reset(struct mdev_pt_device *pt);
 
 /**
  * mdev_pt_mark_dirty - the function may have written to memory

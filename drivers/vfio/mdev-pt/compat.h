@@ -85,4 +85,20 @@ static inline int mdev_pt_setup_barmap(struct vfio_pci_core_device *vdev,
 #define MDEV_PT_OPS_REGION_INFO
 #endif
 
+/*
+ * Device logs of written pages need the iova_bitmap, which some kernels only
+ * have with a driver of their own that uses it.
+ */
+#if !defined(HAVE_IOVA_BITMAP_OPTIONAL) || IS_ENABLED(CONFIG_IOMMUFD_DRIVER)
+#include <linux/iova_bitmap.h>
+#define HAVE_VFIO_DMA_LOGGING
+#endif
+
+/* Mappings of a VFIO device can be zapped through its inode. */
+#ifdef HAVE_VFIO_INODE
+#define MDEV_PT_CAN_ZAP true
+#else
+#define MDEV_PT_CAN_ZAP false
+#endif
+
 #endif /* _MDEV_PT_COMPAT_H */

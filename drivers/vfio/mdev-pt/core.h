@@ -10,6 +10,8 @@
  * core_trap.c    traps in BARs and in config space
  * core_bar.c     BAR accesses from the kernel
  * compat_region_info.c  region info on older kernels
+ *
+ * Migration has a header of its own: core_migration.h.
  */
 #ifndef _MDEV_PT_CORE_H
 #define _MDEV_PT_CORE_H
@@ -91,10 +93,18 @@ long mdev_pt_ioctl_get_region_info(struct mdev_pt_device *pt,
 				   struct vfio_region_info __user *arg);
 #endif
 
+/* core_bar.c */
+int mdev_pt_bar_write_unless(struct mdev_pt_device *pt, unsigned int bar,
+			     u64 offset, unsigned int width, u64 value,
+			     const bool *stale);
+
 /* core_trap.c */
 void mdev_pt_traps_end(struct mdev_pt_device *pt);
+int mdev_pt_add_page_trap(struct mdev_pt_device *pt, unsigned int bar,
+			  u64 offset, const struct mdev_pt_trap_ops *ops,
+			  void *data, bool mapped);
 bool mdev_pt_traps_overlap_pages(struct mdev_pt_device *pt, unsigned int index,
-				 u64 offset, u64 len);
+				 u64 offset, u64 len, bool mapped);
 int mdev_pt_traps_add_sparse_cap(struct mdev_pt_device *pt,
 				 struct vfio_region_info *info,
 				 struct vfio_info_cap *caps);

@@ -87,9 +87,9 @@ static int bar_check(struct pci_dev *pdev, unsigned int bar, u64 offset,
 	return 0;
 }
 
-/* Calls io_read() for @in, else io_write() with @out. */
+/* Calls io_read() for @in, else io_write() with @out, unless @stale. */
 static int bar_access(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
-		      unsigned int width, u64 *in, u64 out)
+		      unsigned int width, u64 *in, u64 out, const bool *stale)
 {
 	struct vfio_pci_core_device *vdev = &pt->vdev;
 	struct pci_dev *pdev = vdev->pdev;
@@ -112,6 +112,8 @@ static int bar_access(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 	if ((pci_resource_flags(pdev, bar) & IORESOURCE_MEM) &&
 	    !memory_is_enabled(vdev))
 		ret = -EIO;
+	else if (stale && READ_ONCE(*stale))
+		ret = -EAGAIN;
 	else
 		ret = in ? io_read(io, width, in) : io_write(io, width, out);
 	up_read(&vdev->memory_lock);
@@ -131,13 +133,21 @@ EXPORT_SYMBOL_GPL(mdev_pt_map_bar);
 int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		     unsigned int width, u64 *value)
 {
-	return bar_access(pt, bar, offset, width, value, 0);
+	return bar_access(pt, bar, offset, width, value, 0, NULL);
 }
 EXPORT_SYMBOL_GPL(mdev_pt_bar_read);
 
 int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		      unsigned int width, u64 value)
 {
-	return bar_access(pt, bar, offset, width, NULL, value);
+	return bar_access(pt, bar, offset, width, NULL, value, NULL);
 }
 EXPORT_SYMBOL_GPL(mdev_pt_bar_write);
+
+/* -EAGAIN if @stale, which a reset sets under memory_lock */
+int mdev_pt_bar_write_unless(struct mdev_pt_device *pt, unsigned int bar,
+			     u64 offset, unsigned int width, u64 value,
+			     const bool *stale)
+{
+	return bar_access(pt, bar, offset, width, NULL, value, stale);
+}

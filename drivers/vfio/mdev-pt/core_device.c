@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "core.h"
+#include "core_migration.h"
 
 static const struct mdev_pt_vendor_ops no_vendor_ops;
 
@@ -26,11 +27,15 @@ static int mdev_pt_vfio_open(struct vfio_device *vdev)
 	if (ret)
 		return ret;
 
+	if (pt->mig)
+		mdev_pt_migration_open(pt);
 	if (pt->ops->open) {
 		ret = mdev_pt_vendor_result(pt->ops->open(pt));
 		if (ret) {
 			pci_err(pt->vdev.pdev, "%s can't open the device (%d)\n",
 				pt->vendor->name, ret);
+			if (pt->mig)
+				mdev_pt_migration_close(pt);
 			mdev_pt_traps_end(pt);
 			vfio_pci_core_disable(&pt->vdev);
 			return ret;
@@ -45,6 +50,8 @@ static void mdev_pt_vfio_close(struct vfio_device *vdev)
 {
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
 
+	if (pt->mig)
+		mdev_pt_migration_close(pt);
 	if (pt->ops->close)
 		pt->ops->close(pt);
 	mdev_pt_traps_end(pt);
@@ -131,12 +138,16 @@ int mdev_pt_mmap(struct mdev_pt_device *pt, struct vm_area_struct *vma)
 {
 	u64 start = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 index = VFIO_PCI_OFFSET_TO_INDEX(start);
+	int ret;
 
 	if (mdev_pt_is_trapped(pt, index) &&
 	    mdev_pt_traps_overlap_pages(pt, index, start & VFIO_PCI_OFFSET_MASK,
-					vma->vm_end - vma->vm_start))
+					vma->vm_end - vma->vm_start, false))
 		return -EINVAL;
-	return vfio_pci_core_mmap(&pt->vdev.vdev, vma);
+	ret = vfio_pci_core_mmap(&pt->vdev.vdev, vma);
+	if (!ret && pt->mig)
+		mdev_pt_doorbell_mmap(pt, vma);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(mdev_pt_mmap);
 
@@ -190,6 +201,15 @@ static int mdev_pt_vfio_match(struct vfio_device *vdev, char *name)
 	return ret;
 }
 
+/* The container is about to unmap memory that has pinned pages. */
+static void mdev_pt_vfio_dma_unmap(struct vfio_device *vdev, u64 iova, u64 len)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	if (pt->mig)
+		mdev_pt_dirty_unmap(pt);
+}
+
 /* The name is also the driver_override that vfio-pci-core gives to new VFs. */
 static const struct vfio_device_ops mdev_pt_device_ops = {
 	.name		= "pt",
@@ -203,6 +223,7 @@ static const struct vfio_device_ops mdev_pt_device_ops = {
 	.write		= mdev_pt_vfio_write,
 	.mmap		= mdev_pt_vfio_mmap,
 	.request	= mdev_pt_vfio_request,
+	.dma_unmap	= mdev_pt_vfio_dma_unmap,
 	.match		= mdev_pt_vfio_match,
 	MDEV_PT_OPS_REGION_INFO
 	MDEV_PT_OPS_MATCH_TOKEN
@@ -224,7 +245,7 @@ static int mdev_pt_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 
 	for (i = 0; mdev_pt_is_trapped(pt, index) && i < nr_ranges; i++) {
 		if (mdev_pt_traps_overlap_pages(pt, index, ranges[i].offset,
-						ranges[i].length))
+						ranges[i].length, true))
 			return -EINVAL;
 	}
 	return vfio_pci_core_get_dmabuf_phys(vdev, provider, index, phys_vec,
@@ -298,12 +319,18 @@ struct mdev_pt_device *mdev_pt_device_create(struct pci_dev *pdev,
 	pt->vdev.pci_ops = &mdev_pt_pci_ops;
 #endif
 
+	if (pt->ops->migration) {
+		ret = mdev_pt_migration_create(pt);
+		if (ret)
+			goto err_put;
+	}
+
 	if (pt->ops->create) {
 		ret = mdev_pt_vendor_result(pt->ops->create(pt));
 		if (ret) {
 			pci_err(pdev, "%s can't create mdev %s (%d)\n",
 				pt->vendor->name, dev_name(&mdev->dev), ret);
-			goto err_put;
+			goto err_migration;
 		}
 	}
 
@@ -336,6 +363,8 @@ err_remove:
 	dev_set_drvdata(&pdev->dev, NULL);
 	if (pt->ops->remove)
 		pt->ops->remove(pt);
+err_migration:
+	mdev_pt_migration_destroy(pt);
 err_put:
 	vfio_put_device(&pt->vdev.vdev);
 	return ERR_PTR(ret);
@@ -358,6 +387,7 @@ void mdev_pt_device_destroy(struct mdev_pt_device *pt)
 	dev_set_drvdata(&pdev->dev, NULL);
 	if (pt->ops->remove)
 		pt->ops->remove(pt);
+	mdev_pt_migration_destroy(pt);
 	vfio_put_device(&pt->vdev.vdev);
 }
 EXPORT_SYMBOL_GPL(mdev_pt_device_destroy);
@@ -371,6 +401,8 @@ void mdev_pt_device_reset_done(struct pci_dev *pdev)
 	if (!vdev)
 		return;
 	pt = to_mdev_pt_device(&vdev->vdev);
+	if (pt->mig)
+		mdev_pt_migration_reset_done(pt);
 	if (pt->ops->reset_done)
 		pt->ops->reset_done(pt);
 }

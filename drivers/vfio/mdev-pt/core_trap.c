@@ -21,11 +21,13 @@
 /*
  * struct trap - in mdev_pt_device::traps, sorted, disjoint
  * @start, @end: VFIO file offsets; @end is the first beyond
+ * @mapped: its pages can be mapped: who does that looks after them
  */
 struct trap {
 	struct list_head node;
 	u64 start;
 	u64 end;
+	bool mapped;
 	const struct mdev_pt_trap_ops *ops;
 	void *data;
 };
@@ -54,8 +56,9 @@ static int insert(struct mdev_pt_device *pt, struct trap *new)
 	return 0;
 }
 
-int mdev_pt_add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
-		     u64 len, const struct mdev_pt_trap_ops *ops, void *data)
+static int add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
+		    u64 len, const struct mdev_pt_trap_ops *ops, void *data,
+		    bool mapped)
 {
 	u64 size = region_size(pt->vdev.pdev, index);
 	struct trap *trap;
@@ -75,6 +78,7 @@ int mdev_pt_add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
 		return -ENOMEM;
 	trap->start = VFIO_PCI_INDEX_TO_OFFSET(index) + offset;
 	trap->end = trap->start + len;
+	trap->mapped = mapped;
 	trap->ops = ops;
 	trap->data = data;
 
@@ -83,7 +87,21 @@ int mdev_pt_add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
 		kfree(trap);
 	return ret;
 }
+
+int mdev_pt_add_trap(struct mdev_pt_device *pt, unsigned int index, u64 offset,
+		     u64 len, const struct mdev_pt_trap_ops *ops, void *data)
+{
+	return add_trap(pt, index, offset, len, ops, data, false);
+}
 EXPORT_SYMBOL_GPL(mdev_pt_add_trap);
+
+/* A page of a BAR, of which read() and write() are trapped; a mapping not, if @mapped */
+int mdev_pt_add_page_trap(struct mdev_pt_device *pt, unsigned int bar,
+			  u64 offset, const struct mdev_pt_trap_ops *ops,
+			  void *data, bool mapped)
+{
+	return add_trap(pt, bar, offset, PAGE_SIZE, ops, data, mapped);
+}
 
 void mdev_pt_traps_end(struct mdev_pt_device *pt)
 {
@@ -95,15 +113,16 @@ void mdev_pt_traps_end(struct mdev_pt_device *pt)
 	pt->trapped = 0;
 }
 
-/* Does one of the pages that hold the range hold a trap? */
+/* Does one of the pages that hold the range hold a trap, be it @mapped? */
 bool mdev_pt_traps_overlap_pages(struct mdev_pt_device *pt, unsigned int index,
-				 u64 offset, u64 len)
+				 u64 offset, u64 len, bool mapped)
 {
 	u64 start = VFIO_PCI_INDEX_TO_OFFSET(index) + offset;
 	struct trap *trap;
 
 	list_for_each_entry(trap, &pt->traps, node) {
-		if (round_down(trap->start, PAGE_SIZE) < start + len &&
+		if ((mapped || !trap->mapped) &&
+		    round_down(trap->start, PAGE_SIZE) < start + len &&
 		    start < round_up(trap->end, PAGE_SIZE))
 			return true;
 	}
@@ -132,7 +151,8 @@ static unsigned int free_areas(struct mdev_pt_device *pt, unsigned int index,
 	struct trap *trap;
 
 	list_for_each_entry(trap, &pt->traps, node) {
-		if (VFIO_PCI_OFFSET_TO_INDEX(trap->start) != index)
+		if (VFIO_PCI_OFFSET_TO_INDEX(trap->start) != index ||
+		    trap->mapped)
 			continue;
 		start = round_down(trap->start, PAGE_SIZE);
 		if (start > at)

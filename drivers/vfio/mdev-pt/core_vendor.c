@@ -16,12 +16,16 @@
 #include <linux/ctype.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "core.h"
 
 /* As much as leaves room for the rest of a sysfs name */
 #define TYPE_MAX 32
+
+/* A device that has more memory than this needs another way to save it. */
+#define STATE_MAX SZ_64M
 
 static LIST_HEAD(vendors);
 static DEFINE_MUTEX(vendors_lock);	/* guards vendors; innermost */
@@ -43,20 +47,24 @@ static bool type_is_valid(const char *type)
 
 static int vendor_check(const struct mdev_pt_vendor_driver *vendor)
 {
+	const struct mdev_pt_migration_ops *mig;
+
 	if (!vendor->owner || !vendor->name || !vendor->id_table ||
 	    !vendor->ops) {
 		pr_err("mdev_pt: a vendor needs owner, name, id_table and ops\n");
 		return -EINVAL;
 	}
+	mig = vendor->ops->migration;
 	if (!type_is_valid(vendor->type)) {
 		pr_err("mdev_pt: %s: type \"%s\" is not made of 1 to %u of a-z, 0-9 and \"-\", or is the core's own\n",
 		       vendor->name, vendor->type ?: "", TYPE_MAX);
 		return -EINVAL;
 	}
-	if (vendor->ops->migration) {
-		pr_err("mdev_pt: %s: migration is not supported yet: leave ops->migration NULL\n",
-		       vendor->name);
-		return -EOPNOTSUPP;
+	if (mig && (!mig->quiesce || !mig->resume || !mig->save || !mig->load ||
+		    !mig->version || mig->state_size > STATE_MAX)) {
+		pr_err("mdev_pt: %s: migration needs all four callbacks, a version from 1 on and a state_size of at most %u bytes\n",
+		       vendor->name, STATE_MAX);
+		return -EINVAL;
 	}
 	return 0;
 }

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dirty pages: which the function wrote to, and whom to tell
+ *
+ * The user asks in one of two ways.  By the log of the device: a bitmap of ours,
+ * which the query reads.  Or by its type1 container, which takes all memory for
+ * dirty until a page is pinned through it; from then on, and for ever, it
+ * reports the pages that were pinned since the last query, so that pinning and
+ * unpinning a page marks it.
+ *
+ * A thread watches the rings while somebody asks, and only then.  It alone
+ * reads the user's memory, which may not be mapped where an ioctl runs.
+ */
+
+#include <linux/iommu.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "core.h"
+#include "core_migration.h"
+
+/*
+ * How often the watcher looks, in us. A doorbell waits as long; at 1 Gb/s, 256
+ * buffers of 1500 bytes last for 3 ms.
+ */
+#define WATCH_US	200
+
+/*
+ * The log: one bit a page, in chunks. As many as cover 2 TB of memory in use; a
+ * guest that has its device write all over an address space gets all of it
+ * reported instead.
+ */
+#define CHUNK_SHIFT	(PAGE_SHIFT + PAGE_SHIFT + 3)
+#define CHUNK_PAGES	(1ul << (CHUNK_SHIFT - PAGE_SHIFT))
+#define MAX_CHUNKS	(1u << 14)
+
+struct chunk {
+	DECLARE_BITMAP(dirty, CHUNK_PAGES);
+};
+
+void mdev_pt_dirty_init(struct mdev_pt_tracker *t)
+{
+	mutex_init(&t->lock);
+	xa_init_flags(&t->chunks, XA_FLAGS_ACCOUNT);
+	init_waitqueue_head(&t->wait);
+	init_waitqueue_head(&t->unpinned);
+	t->quiet_until = jiffies;
+}
+
+/*
+ * type1 tries ten times to get rid of a mapping with pinned pages and then
+ * BUG()s, so the pin that is in its way has to end, and no other may begin at
+ * once. A lock would do, if it weren't for the container's own, which is held
+ * by who waits for us when a device is closed.
+ */
+void mdev_pt_dirty_unmap(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+
+	WRITE_ONCE(t->quiet_until, jiffies + msecs_to_jiffies(20));
+	/* Pairs with the barrier of pin_page(). */
+	smp_mb();
+	wait_event_timeout(t->unpinned, !READ_ONCE(t->pinning),
+			   msecs_to_jiffies(100));
+}
+
+static void wait_for_unmap(struct mdev_pt_tracker *t)
+{
+	unsigned long until;
+
+	while (time_before(jiffies, until = READ_ONCE(t->quiet_until)))
+		schedule_timeout_uninterruptible(until - jiffies);
+}
+
+/* 1 if it was marked, 0 if the function can't write there, or an error */
+static int pin_page(struct mdev_pt_device *pt, u64 iova)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	struct vfio_device *vdev = &pt->vdev.vdev;
+	struct page *page;
+	int ret;
+
+	for (;;) {
+		wait_for_unmap(t);
+		WRITE_ONCE(t->pinning, true);
+		/* Either mdev_pt_dirty_unmap() waits for us, or we see it. */
+		smp_mb();
+		if (!time_before(jiffies, READ_ONCE(t->quiet_until)))
+			break;
+		WRITE_ONCE(t->pinning, false);
+		wake_up(&t->unpinned);
+	}
+	ret = vfio_pin_pages(vdev, iova, 1, IOMMU_WRITE, &page);
+	if (ret == 1)
+		vfio_unpin_pages(vdev, iova, 1);
+	WRITE_ONCE(t->pinning, false);
+	wake_up(&t->unpinned);
+
+	/* Not mapped, or not for writing */
+	return ret == -EINVAL || ret == -EPERM ? 0 : ret;
+}
+
+/*
+ * Pin any page, so that the container believes us. It doesn't say what is
+ * mapped: a machine's memory begins at 0 or at a power of two.
+ */
+static int narrow(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	unsigned int bit;
+	int ret;
+
+	lockdep_assert_held(&t->lock);
+
+	ret = pin_page(pt, 0);
+	for (bit = PAGE_SHIFT; !ret && bit < 52; bit++)
+		ret = pin_page(pt, 1ull << bit);
+	if (ret == 1)
+		t->narrowed = true;
+	return ret;
+}
+
+static void log_page(struct mdev_pt_tracker *t, u64 page)
+{
+	unsigned long index = page / CHUNK_PAGES;
+	struct chunk *chunk = xa_load(&t->chunks, index);
+
+	if (!chunk && t->nr_chunks < MAX_CHUNKS) {
+		chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+		if (chunk && xa_err(xa_store(&t->chunks, index, chunk,
+					     GFP_KERNEL_ACCOUNT))) {
+			kfree(chunk);
+			chunk = NULL;
+		}
+		if (chunk)
+			t->nr_chunks++;
+	}
+	if (chunk)
+		__set_bit(page % CHUNK_PAGES, chunk->dirty);
+	else
+		t->all_dirty = true;
+}
+
+static void log_free(struct mdev_pt_tracker *t)
+{
+	struct chunk *chunk;
+	unsigned long index;
+
+	xa_for_each(&t->chunks, index, chunk)
+		kfree(chunk);
+	xa_destroy(&t->chunks);
+	t->nr_chunks = 0;
+	t->all_dirty = false;
+}
+
+static void mark_page(struct mdev_pt_device *pt, u64 page)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	int ret;
+
+	if (t->mode == MDEV_PT_TRACKING_LOG) {
+		log_page(t, page);
+	} else {
+		ret = pin_page(pt, page << PAGE_SHIFT);
+		if (ret == 1)
+			t->narrowed = true;
+		if (ret < 0 && !t->error)
+			t->error = ret;
+	}
+	atomic64_inc(&t->marked);
+}
+
+void mdev_pt_mark_dirty(struct mdev_pt_device *pt, u64 iova, u64 len)
+{
+	struct mdev_pt_tracker *t;
+	u64 page, last;
+
+	if (!pt->mig || !len)
+		return;
+	t = &pt->mig->tracker;
+	if (READ_ONCE(t->mode) == MDEV_PT_TRACKING_OFF)
+		return;
+
+	/* A hostile range may go beyond the end of what there is. */
+	last = iova + len - 1;
+	if (last < iova)
+		last = U64_MAX;
+	page = iova >> PAGE_SHIFT;
+	last >>= PAGE_SHIFT;
+
+	mutex_lock(&t->lock);
+	for (; page <= last && t->mode != MDEV_PT_TRACKING_OFF; page++) {
+		mark_page(pt, page);
+		cond_resched();
+	}
+	mutex_unlock(&t->lock);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_mark_dirty);
+
+/* Pages may be missing: no migration, then. */
+void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+
+	mutex_lock(&t->lock);
+	if (!t->error)
+		t->error = error;
+	mutex_unlock(&t->lock);
+}
+
+/*
+ * Read the user's memory, in the watcher. An error: the function can't read it
+ * either.
+ */
+int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len)
+{
+	int ret = vfio_dma_rw(&pt->vdev.vdev, iova, buf, len, false);
+
+	/* The function still can; we can't any more. */
+	if (ret && ret != -EINVAL && ret != -EPERM)
+		mdev_pt_dirty_fail(pt, ret);
+	return ret;
+}
+
+static unsigned long wanted(struct mdev_pt_tracker *t)
+{
+	return READ_ONCE(t->wanted);
+}
+
+static int watch(void *data)
+{
+	struct mdev_pt_device *pt = data;
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	unsigned long looks;
+
+	mdev_pt_queues_begin(pt);
+	while (!kthread_should_stop()) {
+		looks = wanted(t);
+		/* What was wanted before is done by this look. */
+		smp_rmb();
+		mdev_pt_queues_look(pt);
+		if (looks != t->done) {
+			smp_store_release(&t->done, looks);
+			wake_up_all(&t->wait);
+		}
+		wait_event_interruptible_hrtimeout(t->wait,
+			kthread_should_stop() || wanted(t) != looks,
+			ns_to_ktime(WATCH_US * NSEC_PER_USEC));
+	}
+	mdev_pt_queues_finish(pt);
+	return 0;
+}
+
+/* mdev_pt_migration::lock is held, so one at a time. */
+static void look(struct mdev_pt_tracker *t)
+{
+	unsigned long looks = t->wanted + 1;
+
+	WRITE_ONCE(t->wanted, looks);
+	wake_up_all(&t->wait);
+	wait_event(t->wait, smp_load_acquire(&t->done) == looks);
+}
+
+/*
+ * All that the function has written up to now is marked when this returns 0; in
+ * the state that it is in, if it is quiescent.
+ */
+int mdev_pt_dirty_flush(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+
+	lockdep_assert_held(&pt->mig->lock);
+
+	if (!t->watcher)
+		return 0;
+	look(t);
+	return READ_ONCE(t->error);
+}
+
+/*
+ * Track from now on for who asks by @mode. A log serves a container's user,
+ * too: it does not listen to the container.
+ */
+int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	struct task_struct *watcher;
+	int ret = 0;
+
+	lockdep_assert_held(&pt->mig->lock);
+
+	if (t->watcher)
+		return 0;
+
+	watcher = kthread_create(watch, pt, "mdev_pt/%s",
+				 pci_name(pt->vdev.pdev));
+	if (IS_ERR(watcher))
+		return PTR_ERR(watcher);
+
+	mutex_lock(&t->lock);
+	t->error = 0;
+	t->mode = mode;
+	mutex_unlock(&t->lock);
+
+	t->watcher = watcher;
+	wake_up_process(watcher);
+	look(t);
+
+	if (mode == MDEV_PT_TRACKING_TYPE1) {
+		mutex_lock(&t->lock);
+		ret = t->narrowed ? 1 : narrow(pt);
+		mutex_unlock(&t->lock);
+	}
+	if (mode == MDEV_PT_TRACKING_TYPE1 && ret != 1) {
+		pci_info(pt->vdev.pdev, "migration: no way to report written pages (%d): all memory counts as written\n",
+			 ret);
+		mdev_pt_dirty_stop(pt);
+	}
+	return 0;
+}
+
+/* Outside it, the user has the device's own pages again. */
+void mdev_pt_dirty_stop(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+
+	lockdep_assert_held(&pt->mig->lock);
+
+	if (!t->watcher)
+		return;
+	kthread_stop(t->watcher);
+	t->watcher = NULL;
+
+	mutex_lock(&t->lock);
+	t->mode = MDEV_PT_TRACKING_OFF;
+	log_free(t);
+	mutex_unlock(&t->lock);
+}
+
+void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt)
+{
+	if (pt->mig->tracker.mode == MDEV_PT_TRACKING_TYPE1)
+		mdev_pt_dirty_stop(pt);
+}
+
+#ifdef HAVE_VFIO_DMA_LOGGING
+static void read_chunk(struct chunk *chunk, unsigned long first,
+		       unsigned long begin, unsigned long end,
+		       struct iova_bitmap *bitmap)
+{
+	unsigned long bit = begin;
+
+	for_each_set_bit_from(bit, chunk->dirty, end) {
+		iova_bitmap_set(bitmap, (first + bit) << PAGE_SHIFT, PAGE_SIZE);
+		__clear_bit(bit, chunk->dirty);
+	}
+}
+
+int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
+		       size_t length, struct iova_bitmap *bitmap)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	unsigned long page = iova >> PAGE_SHIFT;
+	unsigned long last = (iova + length - 1) >> PAGE_SHIFT;
+	unsigned long index, first;
+	struct chunk *chunk;
+	int ret;
+
+	ret = mdev_pt_dirty_flush(pt);
+	if (ret || !length)
+		return ret;
+
+	mutex_lock(&t->lock);
+	if (t->all_dirty) {
+		iova_bitmap_set(bitmap, iova, length);
+	} else {
+		xa_for_each_range(&t->chunks, index, chunk, page / CHUNK_PAGES,
+				  last / CHUNK_PAGES) {
+			first = index * CHUNK_PAGES;
+			read_chunk(chunk, first,
+				   max(page, first) - first,
+				   min(last - first + 1, CHUNK_PAGES), bitmap);
+		}
+	}
+	mutex_unlock(&t->lock);
+	return 0;
+}
+#endif

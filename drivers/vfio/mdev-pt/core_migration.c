@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Live migration: the state machine of VFIO's protocol
+ *
+ * RUNNING, PRE_COPY	the function runs
+ * *_P2P		it is quiescent: no DMA, no interrupt
+ * STOP			the same
+ * STOP_COPY, RESUMING	the same, and its state is saved or loaded
+ *
+ * A vendor's quiesce() stops everything, so that the P2P states are already the
+ * stopped ones.  Tracking of dirty pages starts with the log, or, for a type1
+ * container, whose tracking nobody tells us of, with PRE_COPY.  It ends when
+ * the user goes back to RUNNING or has the whole state; not by a reset, for a
+ * guest may reboot in the middle of its migration.
+ */
+
+#include <linux/file.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "core.h"
+#include "core_migration.h"
+
+#ifdef VFIO_MIGRATION_PRE_COPY
+#define MIGRATION_FLAGS \
+	(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P | VFIO_MIGRATION_PRE_COPY)
+#define STATE_PRE_COPY		VFIO_DEVICE_STATE_PRE_COPY
+#define STATE_PRE_COPY_P2P	VFIO_DEVICE_STATE_PRE_COPY_P2P
+#else
+#define MIGRATION_FLAGS		(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P)
+/* No state */
+#define STATE_PRE_COPY		(~0u)
+#define STATE_PRE_COPY_P2P	(~0u)
+#endif
+
+static bool is_precopy(unsigned int state)
+{
+	return state == STATE_PRE_COPY || state == STATE_PRE_COPY_P2P;
+}
+
+static int quiesce(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	ktime_t start = ktime_get();
+	int ret;
+
+	lockdep_assert_held(&mig->lock);
+
+	ret = mdev_pt_vendor_result(pt->ops->migration->quiesce(pt));
+	if (ret)
+		return ret;
+
+	/* The last posts, and what was written up to now */
+	mig->stopped = true;
+	ret = mdev_pt_dirty_flush(pt);
+	if (ret) {
+		pci_err(pt->vdev.pdev, "migration: written pages may be missing (%d): cancel it and start it again\n",
+			ret);
+		mig->stopped = false;
+		if (pt->ops->migration->resume(pt))
+			mig->state = VFIO_DEVICE_STATE_ERROR;
+		return ret;
+	}
+	mig->quiesce_us = ktime_us_delta(ktime_get(), start);
+	return 0;
+}
+
+static int resume(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	ktime_t start = ktime_get();
+	int ret;
+
+	lockdep_assert_held(&mig->lock);
+
+	ret = mdev_pt_vendor_result(pt->ops->migration->resume(pt));
+	if (ret)
+		return ret;
+	mig->stopped = false;
+	mig->resume_us = ktime_us_delta(ktime_get(), start);
+	return 0;
+}
+
+static void end_stream(struct mdev_pt_migration *mig)
+{
+	if (mig->stream)
+		mdev_pt_stream_end(mig->stream);
+	mig->stream = NULL;
+}
+
+/* A file for @stream, which becomes that of the state machine */
+static struct file *begin_stream(struct mdev_pt_migration *mig,
+				 struct mdev_pt_stream *stream)
+{
+	struct file *filp;
+
+	if (IS_ERR(stream))
+		return ERR_CAST(stream);
+	filp = mdev_pt_stream_file(stream);
+	if (IS_ERR(filp)) {
+		mdev_pt_stream_end(stream);
+		return filp;
+	}
+	end_stream(mig);
+	mig->stream = stream;
+	return filp;
+}
+
+#ifdef VFIO_MIGRATION_PRE_COPY
+static struct file *enter_precopy(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_stream *stream = mdev_pt_stream_save(pt);
+	struct file *filp;
+	int ret;
+
+	if (IS_ERR(stream))
+		return ERR_CAST(stream);
+	mdev_pt_stream_set_precopy(stream, true);
+
+	ret = mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
+	if (ret) {
+		mdev_pt_stream_end(stream);
+		return ERR_PTR(ret);
+	}
+	filp = begin_stream(pt->mig, stream);
+	if (IS_ERR(filp))
+		mdev_pt_dirty_stop_type1(pt);
+	return filp;
+}
+#endif
+
+static struct file *enter_stop_copy(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	struct file *filp = NULL;
+	int ret;
+
+	/* From PRE_COPY_P2P the stream goes on. */
+	if (!is_precopy(mig->state)) {
+		filp = begin_stream(mig, mdev_pt_stream_save(pt));
+		if (IS_ERR(filp))
+			return filp;
+	}
+	ret = mdev_pt_stream_take_state(mig->stream, pt);
+	if (ret) {
+		pci_err(pt->vdev.pdev, "migration: no state from %s (%d)\n",
+			pt->vendor->name, ret);
+		if (filp) {
+			end_stream(mig);
+			fput(filp);
+		}
+		return ERR_PTR(ret);
+	}
+	/* What the function wrote was marked when it was stopped. */
+	mdev_pt_dirty_stop_type1(pt);
+	return filp;
+}
+
+static int load(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	bool touched;
+	int ret;
+
+	ret = mdev_pt_stream_give_state(mig->stream, pt, &touched);
+	if (ret) {
+		if (touched)
+			mig->state = VFIO_DEVICE_STATE_ERROR;
+		return ret;
+	}
+	end_stream(mig);
+	return 0;
+}
+
+#define ARC(from, to) ((from) << 8 | (to))
+
+/* One arc. Returns the stream's file where one begins, else NULL, or an error. */
+static struct file *step(struct mdev_pt_device *pt, unsigned int next)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	int ret = 0;
+
+	switch (ARC(mig->state, next)) {
+	case ARC(VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_RUNNING_P2P):
+		ret = quiesce(pt);
+		break;
+	case ARC(VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_RUNNING):
+		ret = resume(pt);
+		if (ret)
+			mig->state = VFIO_DEVICE_STATE_ERROR;
+		break;
+	case ARC(VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_STOP):
+	case ARC(VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RUNNING_P2P):
+		break;
+	case ARC(VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_STOP_COPY):
+		return enter_stop_copy(pt);
+	case ARC(VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_STOP):
+		end_stream(mig);
+		break;
+	case ARC(VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RESUMING):
+		return begin_stream(mig, mdev_pt_stream_load(pt));
+	case ARC(VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_STOP):
+		ret = load(pt);
+		break;
+#ifdef VFIO_MIGRATION_PRE_COPY
+	case ARC(VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY):
+	case ARC(VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_PRE_COPY_P2P):
+		return enter_precopy(pt);
+	case ARC(VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_RUNNING):
+	case ARC(VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_RUNNING_P2P):
+		end_stream(mig);
+		mdev_pt_dirty_stop_type1(pt);
+		break;
+	case ARC(VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_PRE_COPY_P2P):
+		ret = quiesce(pt);
+		break;
+	case ARC(VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_PRE_COPY):
+		ret = resume(pt);
+		if (ret)
+			mig->state = VFIO_DEVICE_STATE_ERROR;
+		break;
+	case ARC(VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_STOP_COPY):
+		return enter_stop_copy(pt);
+#endif
+	default:
+		WARN_ONCE(1, "mdev_pt: no arc %u to %u\n", mig->state, next);
+		ret = -EINVAL;
+	}
+	return ret ? ERR_PTR(ret) : NULL;
+}
+
+/* The function is as after power-on. */
+static void after_reset(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+
+	end_stream(mig);
+	mig->state = VFIO_DEVICE_STATE_RUNNING;
+	mig->stopped = false;
+}
+
+/*
+ * A reset can come while this thread holds the lock and waits for memory_lock,
+ * which the one who resets holds: it must not wait for us, so we look after it.
+ */
+static void migration_unlock(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+
+	for (;;) {
+		spin_lock(&mig->reset_lock);
+		if (!mig->reset_pending)
+			break;
+		mig->reset_pending = false;
+		spin_unlock(&mig->reset_lock);
+		after_reset(pt);
+	}
+	mutex_unlock(&mig->lock);
+	spin_unlock(&mig->reset_lock);
+}
+
+/* In between create and remove; memory_lock may be held. */
+void mdev_pt_migration_reset_done(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+
+	mdev_pt_queues_were_reset(pt);
+
+	spin_lock(&mig->reset_lock);
+	mig->reset_pending = true;
+	if (!mutex_trylock(&mig->lock)) {
+		spin_unlock(&mig->reset_lock);
+		return;
+	}
+	spin_unlock(&mig->reset_lock);
+	migration_unlock(pt);
+}
+
+static struct file *set_state(struct vfio_device *vdev,
+			      enum vfio_device_mig_state new_state)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+	struct mdev_pt_migration *mig = pt->mig;
+	enum vfio_device_mig_state next;
+	struct file *filp = NULL;
+	bool track;
+	int ret;
+
+	mutex_lock(&mig->lock);
+	/*
+	 * A container that once learnt to ask only for what we tell it goes on
+	 * to do so. When a stopped guest goes on, a migration may be under way
+	 * that began while it stood, and of which no PRE_COPY will tell.
+	 */
+	track = mig->state == VFIO_DEVICE_STATE_STOP &&
+		(new_state == VFIO_DEVICE_STATE_RUNNING_P2P ||
+		 new_state == VFIO_DEVICE_STATE_RUNNING) &&
+		READ_ONCE(mig->tracker.narrowed);
+	if (track)
+		mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
+	/* Cancelled after the guest was reset in PRE_COPY */
+	else if (mig->state == VFIO_DEVICE_STATE_RUNNING &&
+		 new_state == VFIO_DEVICE_STATE_RUNNING)
+		mdev_pt_dirty_stop_type1(pt);
+
+	while (mig->state != new_state) {
+		ret = vfio_mig_get_next_state(vdev, mig->state, new_state,
+					      &next);
+		if (ret) {
+			filp = ERR_PTR(ret);
+			break;
+		}
+		filp = step(pt, next);
+		if (IS_ERR(filp))
+			break;
+		mig->state = next;
+		/* Only the last arc begins a stream. */
+		if (WARN_ON(filp && next != new_state)) {
+			fput(filp);
+			filp = ERR_PTR(-EINVAL);
+			break;
+		}
+	}
+	migration_unlock(pt);
+	return filp;
+}
+
+static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	mutex_lock(&pt->mig->lock);
+	*state = pt->mig->state;
+	migration_unlock(pt);
+	return 0;
+}
+
+#ifdef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+static int get_data_size(struct vfio_device *vdev, unsigned long *size)
+{
+	*size = mdev_pt_stream_size(to_mdev_pt_device(vdev));
+	return 0;
+}
+#endif
+
+static const struct vfio_migration_ops migration_ops = {
+	.migration_set_state = set_state,
+	.migration_get_state = get_state,
+#ifdef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+	.migration_get_data_size = get_data_size,
+#endif
+};
+
+#ifdef HAVE_VFIO_DMA_LOGGING
+static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges,
+		     u32 nr_ranges, u64 *page_size)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+	int ret = -EBUSY;
+
+	if (!is_power_of_2(*page_size))
+		return -EINVAL;
+	*page_size = PAGE_SIZE;
+
+	mutex_lock(&pt->mig->lock);
+	if (pt->mig->tracker.mode != MDEV_PT_TRACKING_LOG) {
+		mdev_pt_dirty_stop(pt);
+		ret = mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_LOG);
+	}
+	migration_unlock(pt);
+	return ret;
+}
+
+static int log_stop(struct vfio_device *vdev)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+	int ret = -EINVAL;
+
+	mutex_lock(&pt->mig->lock);
+	if (pt->mig->tracker.mode == MDEV_PT_TRACKING_LOG) {
+		mdev_pt_dirty_stop(pt);
+		ret = 0;
+	}
+	migration_unlock(pt);
+	return ret;
+}
+
+static int log_read_and_clear(struct vfio_device *vdev, unsigned long iova,
+			      unsigned long length, struct iova_bitmap *dirty)
+{
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+	int ret = -EINVAL;
+
+	mutex_lock(&pt->mig->lock);
+	if (pt->mig->tracker.mode == MDEV_PT_TRACKING_LOG)
+		ret = mdev_pt_dirty_read(pt, iova, length, dirty);
+	migration_unlock(pt);
+	return ret;
+}
+
+static const struct vfio_log_ops log_ops = {
+	.log_start = log_start,
+	.log_stop = log_stop,
+	.log_read_and_clear = log_read_and_clear,
+};
+#endif
+
+/* Before the VFIO device is registered */
+int mdev_pt_migration_create(struct mdev_pt_device *pt)
+{
+	struct vfio_device *vdev = &pt->vdev.vdev;
+	struct mdev_pt_migration *mig;
+
+	mig = kzalloc(sizeof(*mig), GFP_KERNEL);
+	if (!mig)
+		return -ENOMEM;
+	mutex_init(&mig->lock);
+	mutex_init(&mig->layout_lock);
+	mutex_init(&mig->queues_lock);
+	spin_lock_init(&mig->reset_lock);
+	INIT_LIST_HEAD(&mig->doorbells);
+	mig->state = VFIO_DEVICE_STATE_RUNNING;
+	mdev_pt_dirty_init(&mig->tracker);
+	pt->mig = mig;
+
+	vdev->migration_flags = MIGRATION_FLAGS;
+	vdev->mig_ops = &migration_ops;
+#ifdef HAVE_VFIO_DMA_LOGGING
+	vdev->log_ops = &log_ops;
+#endif
+	return 0;
+}
+
+void mdev_pt_migration_destroy(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+
+	pt->mig = NULL;
+	kfree(mig);
+}
+
+/* Before the vendor's open() */
+void mdev_pt_migration_open(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+
+	mutex_lock(&mig->lock);
+	mig->tracker.narrowed = false;
+	after_reset(pt);
+	migration_unlock(pt);
+}
+
+/* Before the vendor's close(), and before a failed open ends */
+void mdev_pt_migration_close(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+
+	mutex_lock(&mig->lock);
+	mdev_pt_dirty_stop(pt);
+	after_reset(pt);
+	migration_unlock(pt);
+	mdev_pt_queues_end(pt);
+}

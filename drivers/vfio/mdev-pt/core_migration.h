@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Live migration: what its parts share
+ *
+ * core_migration.c  the state machine
+ * core_stream.c     the data file and the format of what goes through it
+ * core_dirty.c      which pages the function wrote to, and whom to tell
+ * core_queue.c      the rings: what was posted, what was written; their registers
+ * core_doorbell.c   the pages of a BAR whose writes are seen while pages are tracked
+ *
+ * Locks, outermost first:
+ *
+ *	mdev_pt_migration::lock
+ *	  mdev_pt_stream::lock
+ *	  mdev_pt_migration::queues_lock
+ *	  mdev_pt_doorbell::lock	(also under the mmap_lock: page faults)
+ *	    memory_lock of vfio-pci-core
+ *	  mdev_pt_tracker::lock
+ *	    the lock of the user's type1 container
+ *
+ * A reset runs under memory_lock, and may take no more than
+ *
+ *	mdev_pt_migration::layout_lock
+ *	mdev_pt_migration::reset_lock
+ */
+#ifndef _MDEV_PT_CORE_MIGRATION_H
+#define _MDEV_PT_CORE_MIGRATION_H
+
+#include <linux/list.h>
+#include <linux/mdev_pt.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/vfio.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+struct interval_tree_node;
+struct iova_bitmap;
+struct mdev_pt_stream;
+struct task_struct;
+
+/* Who asks for the pages that the function writes to */
+enum mdev_pt_tracking {
+	MDEV_PT_TRACKING_OFF,
+	/* The user's type1 container, which is told by pinning */
+	MDEV_PT_TRACKING_TYPE1,
+	/* VFIO_DEVICE_FEATURE_DMA_LOGGING_* */
+	MDEV_PT_TRACKING_LOG,
+};
+
+/**
+ * struct mdev_pt_tracker - the tracking of dirty pages
+ * @mode: who asks. @lock.
+ * @watcher: the thread that looks at doorbells and rings; NULL when off.
+ *	mdev_pt_migration::lock.
+ * @lock: guards what is named so, and serialises marks
+ * @chunks: for the log: bitmaps of dirty pages, by IOVA. @lock.
+ * @nr_chunks: how many. @lock.
+ * @all_dirty: the log has no room for more: say that all is dirty. @lock.
+ * @error: why pages may be missing, or 0. @lock.
+ * @narrowed: this container believes what we tell it, for ever. @lock.
+ * @wanted: how many looks were asked for; @done: which of them are done.
+ *	@wait's lock.
+ * @wait: of the watcher, and for it
+ * @pinning: a page is pinned just now; @unpinned: wakes who waits for its end
+ * @quiet_until: pin nothing before, in jiffies
+ * @marked: pages marked since the mdev was created
+ */
+struct mdev_pt_tracker {
+	enum mdev_pt_tracking mode;
+	struct task_struct *watcher;
+	struct mutex lock;
+	struct xarray chunks;
+	unsigned int nr_chunks;
+	bool all_dirty;
+	int error;
+	bool narrowed;
+	unsigned long wanted;
+	unsigned long done;
+	wait_queue_head_t wait;
+	bool pinning;
+	wait_queue_head_t unpinned;
+	unsigned long quiet_until;
+	atomic64_t marked;
+};
+
+/**
+ * struct mdev_pt_doorbell - a page of a BAR with the tails of receive queues
+ * @node: in mdev_pt_migration::doorbells; from open() to close(), constant
+ * @bar: the BAR
+ * @offset: of the page, in the BAR
+ * @shadow: what the user finds there instead while @active
+ * @lock: held for writing while the page changes, for reading by who uses it
+ * @active: the user has @shadow instead of the device. @lock.
+ * @stale: the function was reset: @shadow is to be filled again. Set under
+ *	memory_lock, cleared under @lock.
+ */
+struct mdev_pt_doorbell {
+	struct list_head node;
+	unsigned int bar;
+	u64 offset;
+	__le32 *shadow;
+	struct rw_semaphore lock;
+	bool active;
+	bool stale;
+};
+
+/**
+ * struct mdev_pt_migration - what a device that can migrate has
+ * @lock: serialises changes of the state and, with them, the vendor's calls;
+ *	guards what is named so
+ * @state: of the protocol. @lock.
+ * @stopped: the function is quiescent. @lock.
+ * @stream: what is saved to, or loaded from; NULL if there is none. @lock.
+ * @reset_lock: guards @reset_pending
+ * @reset_pending: the function was reset while somebody held @lock, who has to
+ *	see to it
+ * @tracker: dirty pages
+ * @layout_lock: held while @doorbells and @queues come and go, against a reset
+ * @doorbells: from open() to close(), constant
+ * @queues: @nr_queues of them, from open() to close()
+ * @queues_lock: serialises the watcher and the stop and start of queues
+ * @queues_bar: the BAR with their registers
+ * @posts: descriptors that were seen when they were posted, since the mdev was
+ *	created
+ * @quiesce_us: how long the last quiescing took; @lock
+ * @resume_us: how long the last resuming took; @lock
+ */
+struct mdev_pt_migration {
+	struct mdev_pt_device *pt;
+	struct mutex lock;
+	enum vfio_device_mig_state state;
+	bool stopped;
+	struct mdev_pt_stream *stream;
+	spinlock_t reset_lock;
+	bool reset_pending;
+	struct mdev_pt_tracker tracker;
+	struct mutex layout_lock;
+	struct list_head doorbells;
+	struct mdev_pt_queue *queues;
+	unsigned int nr_queues;
+	struct mutex queues_lock;
+	unsigned int queues_bar;
+	atomic64_t posts;
+	u64 quiesce_us;
+	u64 resume_us;
+};
+
+/* core_migration.c */
+int mdev_pt_migration_create(struct mdev_pt_device *pt);
+void mdev_pt_migration_destroy(struct mdev_pt_device *pt);
+void mdev_pt_migration_open(struct mdev_pt_device *pt);
+void mdev_pt_migration_close(struct mdev_pt_device *pt);
+void mdev_pt_migration_reset_done(struct mdev_pt_device *pt);
+
+/* core_stream.c */
+struct mdev_pt_stream *mdev_pt_stream_save(struct mdev_pt_device *pt);
+struct mdev_pt_stream *mdev_pt_stream_load(struct mdev_pt_device *pt);
+struct file *mdev_pt_stream_file(struct mdev_pt_stream *stream);
+void mdev_pt_stream_set_precopy(struct mdev_pt_stream *stream, bool precopy);
+int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
+			      struct mdev_pt_device *pt);
+int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
+			      struct mdev_pt_device *pt, bool *touched);
+void mdev_pt_stream_end(struct mdev_pt_stream *stream);
+size_t mdev_pt_stream_size(struct mdev_pt_device *pt);
+
+/* core_dirty.c */
+void mdev_pt_dirty_init(struct mdev_pt_tracker *t);
+int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode);
+void mdev_pt_dirty_stop(struct mdev_pt_device *pt);
+void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt);
+int mdev_pt_dirty_flush(struct mdev_pt_device *pt);
+int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
+		       size_t length, struct iova_bitmap *bitmap);
+void mdev_pt_dirty_unmap(struct mdev_pt_device *pt);
+void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error);
+int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf,
+		     size_t len);
+
+/* core_doorbell.c */
+int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
+			 u64 register_offset, struct mdev_pt_doorbell **doorbell);
+void mdev_pt_doorbell_lock(struct mdev_pt_device *pt,
+			   struct mdev_pt_doorbell *db);
+void mdev_pt_doorbells_end(struct mdev_pt_device *pt);
+int mdev_pt_doorbell_take(struct mdev_pt_device *pt,
+			  struct mdev_pt_doorbell *db);
+void mdev_pt_doorbell_give_back(struct mdev_pt_device *pt,
+				struct mdev_pt_doorbell *db);
+void mdev_pt_doorbells_reset(struct mdev_pt_device *pt);
+void mdev_pt_doorbell_mmap(struct mdev_pt_device *pt,
+			   struct vm_area_struct *vma);
+int mdev_pt_doorbell_write(struct mdev_pt_device *pt,
+			   struct mdev_pt_doorbell *db, u32 offset, u32 value);
+
+/* core_queue.c */
+void mdev_pt_queues_begin(struct mdev_pt_device *pt);
+void mdev_pt_queues_look(struct mdev_pt_device *pt);
+void mdev_pt_queues_finish(struct mdev_pt_device *pt);
+void mdev_pt_queues_forward(struct mdev_pt_device *pt,
+			    struct mdev_pt_doorbell *db);
+int mdev_pt_queues_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db);
+void mdev_pt_queues_end(struct mdev_pt_device *pt);
+
+#endif /* _MDEV_PT_CORE_MIGRATION_H */

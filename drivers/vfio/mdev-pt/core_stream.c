@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The migration stream, and the file that a user reads it from or writes it to
+ *
+ * The stream is a sequence of records: first the identity of the device, then
+ * the vendor's state, then nothing.  Each has a header and a checksum over
+ * header and payload.  It grows in two ways that older streams and older hosts
+ * survive: a payload gets longer, of which an older host ignores what it does
+ * not know; and a record with RECORD_OPTIONAL is skipped by a host that does
+ * not know it.  Anything else is a new version, which an older host refuses.
+ *
+ * What is written is hostile: a record is looked at when it is complete, and
+ * the first wrong one ends the stream.
+ */
+
+#include <linux/anon_inodes.h>
+#include <linux/crc32.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+#include "core_migration.h"
+
+#define STREAM_MAGIC	0x5450444d	/* "MDPT" */
+#define STREAM_VERSION	1
+
+/* Room for optional records of a newer host */
+#define STREAM_SLACK	SZ_64K
+
+enum record_type {
+	RECORD_IDENTITY = 1,
+	RECORD_STATE = 2,
+	RECORD_OPTIONAL = 0x8000,	/* flag */
+};
+
+/* @crc: CRC-32 of the header up to here, and of the @len bytes of payload */
+struct record {
+	__le32 magic;
+	__le16 version;
+	__le16 type;
+	__le32 len;
+	__le32 crc;
+};
+
+/* @type: without "pt-", padded with 0; @state_version: of what save() wrote */
+struct identity {
+	__le16 vendor;
+	__le16 device;
+	__le16 subsystem_vendor;
+	__le16 subsystem_device;
+	__le32 revision;
+	__le32 state_version;
+	char type[32] __nonstring;
+};
+
+/*
+ * struct mdev_pt_stream - one file, read by the user or written
+ * @ref: the file's and the state machine's
+ * @pdev: for messages; held
+ * @identity: of this device
+ * @lock: guards what follows
+ * @buf: @size bytes, of which @len are there
+ * @pos: up to where it was read, or its records were looked at
+ * @precopy: more will come
+ * @ended: the state machine went on; the file is dead. Set once, without lock.
+ * @error: what was wrong with what was written
+ * @identified: the stream is for this device
+ * @state: where the vendor's state is in @buf, 0 before it came
+ * @state_len: its length
+ * @state_version: as the source said
+ */
+struct mdev_pt_stream {
+	struct kref ref;
+	struct pci_dev *pdev;
+	struct identity identity;
+	struct mutex lock;
+	u8 *buf;
+	size_t size;
+	size_t len;
+	size_t pos;
+	bool precopy;
+	bool ended;
+	int error;
+	bool identified;
+	size_t state;
+	size_t state_len;
+	u32 state_version;
+};
+
+#define refuse(stream, fmt, ...) ({					\
+	dev_err_ratelimited(&(stream)->pdev->dev,			\
+			    "migration: " fmt "\n", ##__VA_ARGS__);	\
+	-EINVAL;							\
+})
+
+static void stream_release(struct kref *ref)
+{
+	struct mdev_pt_stream *stream =
+		container_of(ref, struct mdev_pt_stream, ref);
+
+	kvfree(stream->buf);
+	pci_dev_put(stream->pdev);
+	kfree(stream);
+}
+
+static struct mdev_pt_stream *stream_alloc(struct mdev_pt_device *pt,
+					   size_t size)
+{
+	struct pci_dev *pdev = pt->vdev.pdev;
+	struct mdev_pt_stream *stream;
+	struct identity *identity;
+
+	stream = kzalloc(sizeof(*stream), GFP_KERNEL_ACCOUNT);
+	if (!stream)
+		return ERR_PTR(-ENOMEM);
+	stream->buf = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!stream->buf) {
+		kfree(stream);
+		return ERR_PTR(-ENOMEM);
+	}
+	stream->size = size;
+	kref_init(&stream->ref);
+	mutex_init(&stream->lock);
+	stream->pdev = pci_dev_get(pdev);
+
+	identity = &stream->identity;
+	identity->vendor = cpu_to_le16(pdev->vendor);
+	identity->device = cpu_to_le16(pdev->device);
+	identity->subsystem_vendor = cpu_to_le16(pdev->subsystem_vendor);
+	identity->subsystem_device = cpu_to_le16(pdev->subsystem_device);
+	identity->revision = cpu_to_le32(pdev->revision);
+	identity->state_version = cpu_to_le32(pt->ops->migration->version);
+	strtomem_pad(identity->type, pt->vendor->type, 0);
+	return stream;
+}
+
+static u32 record_crc(const struct record *record, const void *payload,
+		      size_t len)
+{
+	u32 crc = crc32_le(~0, (const u8 *)record, offsetof(struct record, crc));
+
+	return crc32_le(crc, payload, len);
+}
+
+/* The payload of @len bytes is in place, behind room for the header. */
+static void record_close(struct mdev_pt_stream *stream, u16 type, size_t len)
+{
+	struct record record = {
+		.magic = cpu_to_le32(STREAM_MAGIC),
+		.version = cpu_to_le16(STREAM_VERSION),
+		.type = cpu_to_le16(type),
+		.len = cpu_to_le32(len),
+	};
+	u8 *at = stream->buf + stream->len;
+
+	record.crc = cpu_to_le32(record_crc(&record, at + sizeof(record), len));
+	memcpy(at, &record, sizeof(record));
+	stream->len += sizeof(record) + len;
+}
+
+/* The most that a stream of this device has, in bytes */
+size_t mdev_pt_stream_size(struct mdev_pt_device *pt)
+{
+	return 2 * sizeof(struct record) + sizeof(struct identity) +
+	       pt->ops->migration->state_size;
+}
+
+/* A stream to be read, which begins with the identity of the device */
+struct mdev_pt_stream *mdev_pt_stream_save(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_stream *stream = stream_alloc(pt, mdev_pt_stream_size(pt));
+
+	if (IS_ERR(stream))
+		return stream;
+	memcpy(stream->buf + sizeof(struct record), &stream->identity,
+	       sizeof(stream->identity));
+	record_close(stream, RECORD_IDENTITY, sizeof(stream->identity));
+	return stream;
+}
+
+/* A stream to be written */
+struct mdev_pt_stream *mdev_pt_stream_load(struct mdev_pt_device *pt)
+{
+	return stream_alloc(pt, mdev_pt_stream_size(pt) + STREAM_SLACK);
+}
+
+/* Reading waits at the end (ENOMSG) instead of finding it. */
+void mdev_pt_stream_set_precopy(struct mdev_pt_stream *stream, bool precopy)
+{
+	mutex_lock(&stream->lock);
+	stream->precopy = precopy;
+	mutex_unlock(&stream->lock);
+}
+
+/* Append the vendor's state: the function is quiescent. */
+int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
+			      struct mdev_pt_device *pt)
+{
+	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
+	u8 *payload = stream->buf + stream->len + sizeof(struct record);
+	ssize_t len;
+
+	/* Nobody else writes behind stream->len. */
+	len = ops->save(pt, payload, ops->state_size);
+	if (WARN_ONCE(len > (ssize_t)ops->state_size,
+		      "mdev_pt: a vendor saved more than its state_size\n"))
+		return -EINVAL;
+	if (len < 0)
+		return len;
+
+	mutex_lock(&stream->lock);
+	record_close(stream, RECORD_STATE, len);
+	stream->precopy = false;
+	mutex_unlock(&stream->lock);
+	return 0;
+}
+
+/*
+ * Load the vendor's state; the function is quiescent. @touched: set when it may
+ * have another state than before.
+ */
+int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
+			      struct mdev_pt_device *pt, bool *touched)
+{
+	int ret;
+
+	*touched = false;
+	mutex_lock(&stream->lock);
+	ret = stream->error;
+	if (!ret && (!stream->state || stream->pos != stream->len))
+		ret = refuse(stream, "the stream ends early: %zu bytes",
+			     stream->len);
+	/* Complete: what is written now is refused, and the buffer stays. */
+	mutex_unlock(&stream->lock);
+	if (ret)
+		return ret;
+
+	*touched = true;
+	ret = pt->ops->migration->load(pt, stream->buf + stream->state,
+				       stream->state_len,
+				       stream->state_version);
+	return mdev_pt_vendor_result(ret);
+}
+
+/* The state machine's last use of it; also under memory_lock, so without locks */
+void mdev_pt_stream_end(struct mdev_pt_stream *stream)
+{
+	WRITE_ONCE(stream->ended, true);
+	kref_put(&stream->ref, stream_release);
+}
+
+static int check_identity(struct mdev_pt_stream *stream, const void *payload,
+			  size_t len)
+{
+	const struct identity *own = &stream->identity;
+	struct identity id;
+
+	if (stream->identified || len < sizeof(id))
+		return refuse(stream, "the stream is not as mdev-pt writes it");
+
+	memcpy(&id, payload, sizeof(id));
+	if (memcmp(id.type, own->type, sizeof(id.type)))
+		return refuse(stream, "the stream is of type pt-%.*s: start an mdev of that type",
+			      (int)strnlen(id.type, sizeof(id.type)), id.type);
+	if (memcmp(&id, own, offsetof(struct identity, state_version)))
+		return refuse(stream, "the stream is of device %04x:%04x, subsystem %04x:%04x, revision %u: use an equal one",
+			      le16_to_cpu(id.vendor), le16_to_cpu(id.device),
+			      le16_to_cpu(id.subsystem_vendor),
+			      le16_to_cpu(id.subsystem_device),
+			      le32_to_cpu(id.revision));
+	if (le32_to_cpu(id.state_version) > le32_to_cpu(own->state_version))
+		return refuse(stream, "the stream is of version %u of type pt-%s, this host has %u: update it",
+			      le32_to_cpu(id.state_version), own->type,
+			      le32_to_cpu(own->state_version));
+
+	stream->identified = true;
+	stream->state_version = le32_to_cpu(id.state_version);
+	return 0;
+}
+
+static int check_record(struct mdev_pt_stream *stream, u16 type, size_t at,
+			size_t len)
+{
+	if (type == RECORD_IDENTITY)
+		return check_identity(stream, stream->buf + at, len);
+	if (type & RECORD_OPTIONAL)
+		return 0;
+	if (type != RECORD_STATE || !stream->identified)
+		return refuse(stream, "the stream is not as mdev-pt writes it");
+
+	stream->state = at;
+	stream->state_len = len;
+	return 0;
+}
+
+/* Look at the records that are complete. */
+static int check_stream(struct mdev_pt_stream *stream)
+{
+	struct record record;
+	size_t len, left;
+	int ret;
+
+	while (stream->pos < stream->len) {
+		left = stream->len - stream->pos;
+		if (stream->state)
+			return refuse(stream, "the stream goes on behind its end");
+		if (left < sizeof(record))
+			return 0;
+
+		memcpy(&record, stream->buf + stream->pos, sizeof(record));
+		if (le32_to_cpu(record.magic) != STREAM_MAGIC)
+			return refuse(stream, "the stream is not one of mdev-pt, or is damaged");
+		if (le16_to_cpu(record.version) > STREAM_VERSION)
+			return refuse(stream, "the stream is of format %u, this host has %u: update it",
+				      le16_to_cpu(record.version),
+				      STREAM_VERSION);
+		len = le32_to_cpu(record.len);
+		if (len > stream->size - stream->pos - sizeof(record))
+			return refuse(stream, "the stream has a record of %zu bytes, which is too long",
+				      len);
+		if (left - sizeof(record) < len)
+			return 0;
+
+		stream->pos += sizeof(record);
+		if (le32_to_cpu(record.crc) !=
+		    record_crc(&record, stream->buf + stream->pos, len))
+			return refuse(stream, "the stream is damaged: wrong checksum");
+		ret = check_record(stream, le16_to_cpu(record.type),
+				   stream->pos, len);
+		if (ret)
+			return ret;
+		stream->pos += len;
+	}
+	return 0;
+}
+
+static ssize_t stream_read(struct file *filp, char __user *buf, size_t count,
+			   loff_t *ppos)
+{
+	struct mdev_pt_stream *stream = filp->private_data;
+	ssize_t ret;
+
+	if (ppos)
+		return -ESPIPE;
+
+	mutex_lock(&stream->lock);
+	count = min(count, stream->len - stream->pos);
+	if (READ_ONCE(stream->ended)) {
+		ret = -ENODEV;
+	} else if (!count && stream->pos == stream->len && stream->precopy) {
+		ret = -ENOMSG;
+	} else if (copy_to_user(buf, stream->buf + stream->pos, count)) {
+		ret = -EFAULT;
+	} else {
+		stream->pos += count;
+		ret = count;
+	}
+	mutex_unlock(&stream->lock);
+	return ret;
+}
+
+static long stream_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+#ifdef VFIO_MIG_GET_PRECOPY_INFO
+	struct mdev_pt_stream *stream = filp->private_data;
+	struct vfio_precopy_info info = {};
+	size_t minsz = offsetofend(struct vfio_precopy_info, dirty_bytes);
+
+	if (cmd != VFIO_MIG_GET_PRECOPY_INFO)
+		return -ENOTTY;
+	if (copy_from_user(&info, (void __user *)arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+
+	mutex_lock(&stream->lock);
+	if (READ_ONCE(stream->ended) || !stream->precopy) {
+		mutex_unlock(&stream->lock);
+		return -EINVAL;
+	}
+	info.flags = 0;
+	info.initial_bytes = stream->len - stream->pos;
+	info.dirty_bytes = 0;
+	mutex_unlock(&stream->lock);
+
+	return copy_to_user((void __user *)arg, &info, minsz) ? -EFAULT : 0;
+#else
+	return -ENOTTY;
+#endif
+}
+
+static ssize_t stream_write(struct file *filp, const char __user *buf,
+			    size_t count, loff_t *ppos)
+{
+	struct mdev_pt_stream *stream = filp->private_data;
+	ssize_t ret;
+
+	if (ppos)
+		return -ESPIPE;
+
+	mutex_lock(&stream->lock);
+	ret = READ_ONCE(stream->ended) ? -ENODEV : stream->error;
+	if (ret || !count)
+		goto out;
+
+	if (count > stream->size - stream->len) {
+		stream->error = refuse(stream, "the stream is longer than %zu bytes",
+				       stream->size);
+		ret = stream->error;
+		goto out;
+	}
+	if (copy_from_user(stream->buf + stream->len, buf, count)) {
+		ret = -EFAULT;
+		goto out;
+	}
+	stream->len += count;
+	stream->error = check_stream(stream);
+	ret = stream->error ?: count;
+out:
+	mutex_unlock(&stream->lock);
+	return ret;
+}
+
+static int stream_file_release(struct inode *inode, struct file *filp)
+{
+	struct mdev_pt_stream *stream = filp->private_data;
+
+	kref_put(&stream->ref, stream_release);
+	return 0;
+}
+
+static const struct file_operations save_fops = {
+	.owner = THIS_MODULE,
+	.read = stream_read,
+	.unlocked_ioctl = stream_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = stream_file_release,
+};
+
+static const struct file_operations load_fops = {
+	.owner = THIS_MODULE,
+	.write = stream_write,
+	.release = stream_file_release,
+};
+
+/* The file of the stream, to be given to the user: once. */
+struct file *mdev_pt_stream_file(struct mdev_pt_stream *stream)
+{
+	bool saving = stream->len;
+	struct file *filp;
+
+	kref_get(&stream->ref);
+	filp = anon_inode_getfile("[mdev-pt migration]",
+				  saving ? &save_fops : &load_fops, stream,
+				  saving ? O_RDONLY : O_WRONLY);
+	if (IS_ERR(filp)) {
+		kref_put(&stream->ref, stream_release);
+		return filp;
+	}
+	stream_open(file_inode(filp), filp);
+	return filp;
+}
