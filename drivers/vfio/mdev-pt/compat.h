@@ -8,6 +8,7 @@
 
 #include <linux/pci.h>
 #include <linux/string.h>
+#include <linux/version.h>
 #include <linux/vfio_pci_core.h>
 
 /* pci_dev::driver_override moved to struct device */
@@ -92,6 +93,13 @@ static inline int mdev_pt_setup_barmap(struct vfio_pci_core_device *vdev,
 #if !defined(HAVE_IOVA_BITMAP_OPTIONAL) || IS_ENABLED(CONFIG_IOMMUFD_DRIVER)
 #include <linux/iova_bitmap.h>
 #define HAVE_VFIO_DMA_LOGGING
+#endif
+
+/* In 6.10 __assign_str() lost its second argument. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define mdev_pt_assign_str(dst, src) __assign_str(dst, src)
+#else
+#define mdev_pt_assign_str(dst, src) __assign_str(dst)
 #endif
 
 /* Mappings of a VFIO device can be zapped through its inode. */

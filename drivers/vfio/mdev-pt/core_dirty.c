@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "core.h"
 #include "core_migration.h"
+#include "core_trace.h"
 
 /*
  * How often the watcher looks, in us. A doorbell waits as long; at 1 Gb/s, 256
@@ -190,6 +191,7 @@ void mdev_pt_mark_dirty(struct mdev_pt_device *pt, u64 iova, u64 len)
 	page = iova >> PAGE_SHIFT;
 	last >>= PAGE_SHIFT;
 
+	trace_mdev_pt_dirty(&pt->vdev.pdev->dev, iova, len);
 	mutex_lock(&t->lock);
 	for (; page <= last && t->mode != MDEV_PT_TRACKING_OFF; page++) {
 		mark_page(pt, page);
@@ -303,6 +305,7 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 	t->error = 0;
 	t->mode = mode;
 	mutex_unlock(&t->lock);
+	trace_mdev_pt_tracking(&pt->vdev.pdev->dev, mode);
 
 	t->watcher = watcher;
 	wake_up_process(watcher);
@@ -337,6 +340,7 @@ void mdev_pt_dirty_stop(struct mdev_pt_device *pt)
 	t->mode = MDEV_PT_TRACKING_OFF;
 	log_free(t);
 	mutex_unlock(&t->lock);
+	trace_mdev_pt_tracking(&pt->vdev.pdev->dev, MDEV_PT_TRACKING_OFF);
 }
 
 void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt)

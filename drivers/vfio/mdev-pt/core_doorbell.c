@@ -147,11 +147,13 @@ static vm_fault_t doorbell_fault(struct vm_fault *vmf)
 		return core_vm_ops->fault(vmf);
 
 	mdev_pt_doorbell_lock(pt, db);
-	if (db->active)
+	if (db->active) {
 		ret = vmf_insert_pfn(vmf->vma, vmf->address,
 				     page_to_pfn(virt_to_page(db->shadow)));
-	else
+		atomic64_inc(&pt->mig->faults);
+	} else {
 		ret = core_vm_ops->fault(vmf);
+	}
 	up_read(&db->lock);
 	return ret;
 }

@@ -6,6 +6,8 @@
  *   vfio-dev     QEMU takes the character device of iommufd from it
  *   function     people and tools see which PCI function the mdev holds
  *
+ * and migration/, of a device that can migrate.
+ *
  * The VFIO device is a child of the PCI function, so the first two, which the
  * kernel makes on the function, have to be repeated on the mdev.
  */
@@ -14,6 +16,7 @@
 #include <linux/sysfs.h>
 
 #include "core.h"
+#include "core_migration.h"
 
 /*
  * struct iommu_group is private to the IOMMU core; its kobject is what the
@@ -55,8 +58,14 @@ int mdev_pt_links_create(struct mdev_pt_device *pt)
 	if (ret)
 		goto err_vfio;
 
+	ret = pt->mig ? mdev_pt_migration_show(pt) : 0;
+	if (ret)
+		goto err_function;
+
 	return 0;
 
+err_function:
+	sysfs_remove_link(mdev, "function");
 err_vfio:
 	sysfs_remove_link(mdev, "vfio-dev");
 err_group:
@@ -68,6 +77,8 @@ void mdev_pt_links_remove(struct mdev_pt_device *pt)
 {
 	struct kobject *mdev = &pt->mdev->dev.kobj;
 
+	if (pt->mig)
+		mdev_pt_migration_hide(pt);
 	sysfs_remove_link(mdev, "function");
 	sysfs_remove_link(mdev, "vfio-dev");
 	sysfs_remove_link(mdev, "iommu_group");

@@ -23,6 +23,9 @@
 #include "core.h"
 #include "core_migration.h"
 
+#define CREATE_TRACE_POINTS
+#include "core_trace.h"
+
 #ifdef VFIO_MIGRATION_PRE_COPY
 #define MIGRATION_FLAGS \
 	(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P | VFIO_MIGRATION_PRE_COPY)
@@ -49,22 +52,21 @@ static int quiesce(struct mdev_pt_device *pt)
 	lockdep_assert_held(&mig->lock);
 
 	ret = mdev_pt_vendor_result(pt->ops->migration->quiesce(pt));
-	if (ret)
-		return ret;
-
-	/* The last posts, and what was written up to now */
-	mig->stopped = true;
-	ret = mdev_pt_dirty_flush(pt);
-	if (ret) {
+	if (!ret) {
+		/* The last posts, and what was written up to now */
+		mig->stopped = true;
+		ret = mdev_pt_dirty_flush(pt);
+	}
+	mig->quiesce_us = ktime_us_delta(ktime_get(), start);
+	trace_mdev_pt_quiesce(&pt->vdev.pdev->dev, mig->quiesce_us, ret);
+	if (ret && mig->stopped) {
 		pci_err(pt->vdev.pdev, "migration: written pages may be missing (%d): cancel it and start it again\n",
 			ret);
 		mig->stopped = false;
 		if (pt->ops->migration->resume(pt))
 			mig->state = VFIO_DEVICE_STATE_ERROR;
-		return ret;
 	}
-	mig->quiesce_us = ktime_us_delta(ktime_get(), start);
-	return 0;
+	return ret;
 }
 
 static int resume(struct mdev_pt_device *pt)
@@ -76,11 +78,11 @@ static int resume(struct mdev_pt_device *pt)
 	lockdep_assert_held(&mig->lock);
 
 	ret = mdev_pt_vendor_result(pt->ops->migration->resume(pt));
-	if (ret)
-		return ret;
-	mig->stopped = false;
 	mig->resume_us = ktime_us_delta(ktime_get(), start);
-	return 0;
+	trace_mdev_pt_resume(&pt->vdev.pdev->dev, mig->resume_us, ret);
+	if (!ret)
+		mig->stopped = false;
+	return ret;
 }
 
 static void end_stream(struct mdev_pt_migration *mig)
@@ -313,6 +315,8 @@ static struct file *set_state(struct vfio_device *vdev,
 			break;
 		}
 		filp = step(pt, next);
+		trace_mdev_pt_state(&pt->vdev.pdev->dev, mig->state, next,
+				    PTR_ERR_OR_ZERO(filp));
 		if (IS_ERR(filp))
 			break;
 		mig->state = next;
@@ -416,6 +420,7 @@ int mdev_pt_migration_create(struct mdev_pt_device *pt)
 	mig = kzalloc(sizeof(*mig), GFP_KERNEL);
 	if (!mig)
 		return -ENOMEM;
+	kobject_init(&mig->kobj, &mdev_pt_migration_ktype);
 	mutex_init(&mig->lock);
 	mutex_init(&mig->layout_lock);
 	mutex_init(&mig->queues_lock);
@@ -433,12 +438,27 @@ int mdev_pt_migration_create(struct mdev_pt_device *pt)
 	return 0;
 }
 
+/* No user is left; also without mdev_pt_migration_create(). */
 void mdev_pt_migration_destroy(struct mdev_pt_device *pt)
 {
-	struct mdev_pt_migration *mig = pt->mig;
-
+	if (pt->mig)
+		kobject_put(&pt->mig->kobj);
 	pt->mig = NULL;
-	kfree(mig);
+}
+
+void mdev_pt_migration_release(struct kobject *kobj)
+{
+	kfree(container_of(kobj, struct mdev_pt_migration, kobj));
+}
+
+int mdev_pt_migration_show(struct mdev_pt_device *pt)
+{
+	return kobject_add(&pt->mig->kobj, &pt->mdev->dev.kobj, "migration");
+}
+
+void mdev_pt_migration_hide(struct mdev_pt_device *pt)
+{
+	kobject_del(&pt->mig->kobj);
 }
 
 /* Before the vendor's open() */

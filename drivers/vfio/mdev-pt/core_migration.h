@@ -4,6 +4,7 @@
  *
  * core_migration.c  the state machine
  * core_stream.c     the data file and the format of what goes through it
+ * core_sysfs.c      what of it is seen in sysfs
  * core_dirty.c      which pages the function wrote to, and whom to tell
  * core_queue.c      the rings: what was posted, what was written; their registers
  * core_doorbell.c   the pages of a BAR whose writes are seen while pages are tracked
@@ -26,6 +27,7 @@
 #ifndef _MDEV_PT_CORE_MIGRATION_H
 #define _MDEV_PT_CORE_MIGRATION_H
 
+#include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/mdev_pt.h>
 #include <linux/mutex.h>
@@ -108,6 +110,7 @@ struct mdev_pt_doorbell {
 
 /**
  * struct mdev_pt_migration - what a device that can migrate has
+ * @kobj: migration/ in the mdev's directory, and the life of this struct
  * @lock: serialises changes of the state and, with them, the vendor's calls;
  *	guards what is named so
  * @state: of the protocol. @lock.
@@ -124,11 +127,12 @@ struct mdev_pt_doorbell {
  * @queues_bar: the BAR with their registers
  * @posts: descriptors that were seen when they were posted, since the mdev was
  *	created
+ * @faults: page faults that were given a shadow, since then
  * @quiesce_us: how long the last quiescing took; @lock
  * @resume_us: how long the last resuming took; @lock
  */
 struct mdev_pt_migration {
-	struct mdev_pt_device *pt;
+	struct kobject kobj;
 	struct mutex lock;
 	enum vfio_device_mig_state state;
 	bool stopped;
@@ -143,6 +147,7 @@ struct mdev_pt_migration {
 	struct mutex queues_lock;
 	unsigned int queues_bar;
 	atomic64_t posts;
+	atomic64_t faults;
 	u64 quiesce_us;
 	u64 resume_us;
 };
@@ -150,9 +155,15 @@ struct mdev_pt_migration {
 /* core_migration.c */
 int mdev_pt_migration_create(struct mdev_pt_device *pt);
 void mdev_pt_migration_destroy(struct mdev_pt_device *pt);
+int mdev_pt_migration_show(struct mdev_pt_device *pt);
+void mdev_pt_migration_hide(struct mdev_pt_device *pt);
+void mdev_pt_migration_release(struct kobject *kobj);
 void mdev_pt_migration_open(struct mdev_pt_device *pt);
 void mdev_pt_migration_close(struct mdev_pt_device *pt);
 void mdev_pt_migration_reset_done(struct mdev_pt_device *pt);
+
+/* core_sysfs.c */
+extern const struct kobj_type mdev_pt_migration_ktype;
 
 /* core_stream.c */
 struct mdev_pt_stream *mdev_pt_stream_save(struct mdev_pt_device *pt);
