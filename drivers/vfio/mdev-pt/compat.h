@@ -95,6 +95,16 @@ static inline int mdev_pt_setup_barmap(struct vfio_pci_core_device *vdev,
 #define HAVE_VFIO_DMA_LOGGING
 #endif
 
+/* Opened by iommufd, and not by a group? */
+static inline bool mdev_pt_is_iommufd(struct vfio_device *vdev)
+{
+#if defined(HAVE_VFIO_IOMMUFD) && IS_ENABLED(CONFIG_IOMMUFD)
+	return vdev->iommufd_device;
+#else
+	return false;
+#endif
+}
+
 /* In 6.10 __assign_str() lost its second argument. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define mdev_pt_assign_str(dst, src) __assign_str(dst, src)

@@ -366,6 +366,10 @@ static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges,
 
 	if (!is_power_of_2(*page_size))
 		return -EINVAL;
+	if (mdev_pt_is_iommufd(vdev)) {
+		pci_err(pt->vdev.pdev, "migration: no way to the rings of a user of iommufd: use the group\n");
+		return -EOPNOTSUPP;
+	}
 	*page_size = PAGE_SIZE;
 
 	mutex_lock(&pt->mig->lock);
