@@ -255,14 +255,18 @@ static int watch(void *data)
 	return 0;
 }
 
-/* mdev_pt_migration::lock is held, so one at a time. */
-static void look(struct mdev_pt_tracker *t)
+/*
+ * mdev_pt_migration::lock is held, so one at a time. The user's memory can be
+ * such that a read of it takes as long as the user likes; it can be killed then.
+ */
+static int look(struct mdev_pt_tracker *t)
 {
 	unsigned long looks = t->wanted + 1;
 
 	WRITE_ONCE(t->wanted, looks);
 	wake_up_all(&t->wait);
-	wait_event(t->wait, smp_load_acquire(&t->done) == looks);
+	return wait_event_killable(t->wait,
+				   smp_load_acquire(&t->done) == looks);
 }
 
 /*
@@ -277,8 +281,7 @@ int mdev_pt_dirty_flush(struct mdev_pt_device *pt)
 
 	if (!t->watcher)
 		return 0;
-	look(t);
-	return READ_ONCE(t->error);
+	return look(t) ?: READ_ONCE(t->error);
 }
 
 /*
@@ -309,7 +312,11 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 
 	t->watcher = watcher;
 	wake_up_process(watcher);
-	look(t);
+	ret = look(t);
+	if (ret) {
+		mdev_pt_dirty_stop(pt);
+		return ret;
+	}
 
 	if (mode == MDEV_PT_TRACKING_TYPE1) {
 		mutex_lock(&t->lock);

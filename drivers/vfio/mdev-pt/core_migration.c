@@ -300,11 +300,16 @@ static struct file *set_state(struct vfio_device *vdev,
 		(new_state == VFIO_DEVICE_STATE_RUNNING_P2P ||
 		 new_state == VFIO_DEVICE_STATE_RUNNING) &&
 		READ_ONCE(mig->tracker.narrowed);
-	if (track)
-		mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
+	if (track) {
+		ret = mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
+		if (ret) {
+			filp = ERR_PTR(ret);
+			goto out;
+		}
+	}
 	/* Cancelled after the guest was reset in PRE_COPY */
-	else if (mig->state == VFIO_DEVICE_STATE_RUNNING &&
-		 new_state == VFIO_DEVICE_STATE_RUNNING)
+	if (mig->state == VFIO_DEVICE_STATE_RUNNING &&
+	    new_state == VFIO_DEVICE_STATE_RUNNING)
 		mdev_pt_dirty_stop_type1(pt);
 
 	while (mig->state != new_state) {
@@ -327,6 +332,7 @@ static struct file *set_state(struct vfio_device *vdev,
 			break;
 		}
 	}
+out:
 	migration_unlock(pt);
 	return filp;
 }
