@@ -95,6 +95,19 @@ static inline int mdev_pt_setup_barmap(struct vfio_pci_core_device *vdev,
 #define HAVE_VFIO_DMA_LOGGING
 #endif
 
+/*
+ * How much there is to move: a feature since 6.2. Without it QEMU expects 100 GB,
+ * and never comes to an end.
+ */
+#ifdef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+#define HAVE_VFIO_MIG_DATA_SIZE
+#else
+#define VFIO_DEVICE_FEATURE_MIG_DATA_SIZE 9
+struct vfio_device_feature_mig_data_size {
+	__aligned_u64 stop_copy_length;
+};
+#endif
+
 /* Opened by iommufd, and not by a group? */
 static inline bool mdev_pt_is_iommufd(struct vfio_device *vdev)
 {

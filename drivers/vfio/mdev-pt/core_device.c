@@ -201,6 +201,18 @@ static int mdev_pt_vfio_match(struct vfio_device *vdev, char *name)
 	return ret;
 }
 
+static int mdev_pt_vfio_feature(struct vfio_device *vdev, u32 flags,
+				void __user *arg, size_t argsz)
+{
+#ifndef HAVE_VFIO_MIG_DATA_SIZE
+	if ((flags & VFIO_DEVICE_FEATURE_MASK) ==
+	    VFIO_DEVICE_FEATURE_MIG_DATA_SIZE)
+		return mdev_pt_feature_data_size(to_mdev_pt_device(vdev), flags,
+						 arg, argsz);
+#endif
+	return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+}
+
 /* The container is about to unmap memory that has pinned pages. */
 static void mdev_pt_vfio_dma_unmap(struct vfio_device *vdev, u64 iova, u64 len)
 {
@@ -218,7 +230,7 @@ static const struct vfio_device_ops mdev_pt_device_ops = {
 	.open_device	= mdev_pt_vfio_open,
 	.close_device	= mdev_pt_vfio_close,
 	.ioctl		= mdev_pt_vfio_ioctl,
-	.device_feature	= vfio_pci_core_ioctl_feature,
+	.device_feature	= mdev_pt_vfio_feature,
 	.read		= mdev_pt_vfio_read,
 	.write		= mdev_pt_vfio_write,
 	.mmap		= mdev_pt_vfio_mmap,

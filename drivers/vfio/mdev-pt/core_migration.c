@@ -18,6 +18,7 @@
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "compat.h"
 #include "core.h"
@@ -347,18 +348,35 @@ static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 	return 0;
 }
 
-#ifdef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+#ifdef HAVE_VFIO_MIG_DATA_SIZE
 static int get_data_size(struct vfio_device *vdev, unsigned long *size)
 {
 	*size = mdev_pt_stream_size(to_mdev_pt_device(vdev));
 	return 0;
+}
+#else
+/* As VFIO does it where it knows the feature */
+int mdev_pt_feature_data_size(struct mdev_pt_device *pt, u32 flags,
+			      void __user *arg, size_t argsz)
+{
+	struct vfio_device_feature_mig_data_size size = {};
+	int ret;
+
+	if (!pt->mig)
+		return -ENOTTY;
+	ret = vfio_check_feature(flags, argsz, VFIO_DEVICE_FEATURE_GET,
+				 sizeof(size));
+	if (ret != 1)
+		return ret;
+	size.stop_copy_length = mdev_pt_stream_size(pt);
+	return copy_to_user(arg, &size, sizeof(size)) ? -EFAULT : 0;
 }
 #endif
 
 static const struct vfio_migration_ops migration_ops = {
 	.migration_set_state = set_state,
 	.migration_get_state = get_state,
-#ifdef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+#ifdef HAVE_VFIO_MIG_DATA_SIZE
 	.migration_get_data_size = get_data_size,
 #endif
 };

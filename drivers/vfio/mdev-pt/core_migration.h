@@ -162,6 +162,9 @@ void mdev_pt_migration_open(struct mdev_pt_device *pt);
 void mdev_pt_migration_close(struct mdev_pt_device *pt);
 void mdev_pt_migration_reset_done(struct mdev_pt_device *pt);
 
+int mdev_pt_feature_data_size(struct mdev_pt_device *pt, u32 flags,
+			      void __user *arg, size_t argsz);
+
 /* core_sysfs.c */
 extern const struct kobj_type mdev_pt_migration_ktype;
 
