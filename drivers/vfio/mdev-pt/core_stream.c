@@ -19,8 +19,10 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 
 #include "core.h"
 #include "core_migration.h"
@@ -66,6 +68,7 @@ struct identity {
  * @buf: @size bytes, of which @len are there
  * @pos: up to where it was read, or its records were looked at
  * @precopy: more will come
+ * @more: who waits for it
  * @ended: the state machine went on; the file is dead. Set once, without lock.
  * @error: what was wrong with what was written
  * @identified: the stream is for this device
@@ -83,6 +86,7 @@ struct mdev_pt_stream {
 	size_t len;
 	size_t pos;
 	bool precopy;
+	wait_queue_head_t more;
 	bool ended;
 	int error;
 	bool identified;
@@ -125,6 +129,7 @@ static struct mdev_pt_stream *stream_alloc(struct mdev_pt_device *pt,
 	stream->size = size;
 	kref_init(&stream->ref);
 	mutex_init(&stream->lock);
+	init_waitqueue_head(&stream->more);
 	stream->pdev = pci_dev_get(pdev);
 
 	identity = &stream->identity;
@@ -194,6 +199,7 @@ void mdev_pt_stream_set_precopy(struct mdev_pt_stream *stream, bool precopy)
 	mutex_lock(&stream->lock);
 	stream->precopy = precopy;
 	mutex_unlock(&stream->lock);
+	wake_up_all(&stream->more);
 }
 
 /* Append the vendor's state: the function is quiescent. */
@@ -216,6 +222,7 @@ int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
 	record_close(stream, RECORD_STATE, len);
 	stream->precopy = false;
 	mutex_unlock(&stream->lock);
+	wake_up_all(&stream->more);
 	return 0;
 }
 
@@ -250,6 +257,7 @@ int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
 void mdev_pt_stream_end(struct mdev_pt_stream *stream)
 {
 	WRITE_ONCE(stream->ended, true);
+	wake_up_all(&stream->more);
 	kref_put(&stream->ref, stream_release);
 }
 
@@ -263,6 +271,8 @@ static int check_identity(struct mdev_pt_stream *stream, const void *payload,
 		return refuse(stream, "the stream is not as mdev-pt writes it");
 
 	memcpy(&id, payload, sizeof(id));
+	if (!id.state_version)
+		return refuse(stream, "the stream is not as mdev-pt writes it");
 	if (memcmp(id.type, own->type, sizeof(id.type)))
 		return refuse(stream, "the stream is of type pt-%.*s: start an mdev of that type",
 			      (int)strnlen(id.type, sizeof(id.type)), id.type);
@@ -314,6 +324,8 @@ static int check_stream(struct mdev_pt_stream *stream)
 		memcpy(&record, stream->buf + stream->pos, sizeof(record));
 		if (le32_to_cpu(record.magic) != STREAM_MAGIC)
 			return refuse(stream, "the stream is not one of mdev-pt, or is damaged");
+		if (!record.version)
+			return refuse(stream, "the stream is not as mdev-pt writes it");
 		if (le16_to_cpu(record.version) > STREAM_VERSION)
 			return refuse(stream, "the stream is of format %u, this host has %u: update it",
 				      le16_to_cpu(record.version),
@@ -361,6 +373,23 @@ static ssize_t stream_read(struct file *filp, char __user *buf, size_t count,
 	}
 	mutex_unlock(&stream->lock);
 	return ret;
+}
+
+/* Readable also at the end, and when there is nothing any more. */
+static __poll_t stream_poll(struct file *filp, struct poll_table_struct *wait)
+{
+	struct mdev_pt_stream *stream = filp->private_data;
+	__poll_t mask = 0;
+
+	poll_wait(filp, &stream->more, wait);
+
+	mutex_lock(&stream->lock);
+	if (READ_ONCE(stream->ended))
+		mask = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	else if (!stream->precopy || stream->pos < stream->len)
+		mask = EPOLLIN | EPOLLRDNORM;
+	mutex_unlock(&stream->lock);
+	return mask;
 }
 
 static long stream_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
@@ -436,6 +465,7 @@ static int stream_file_release(struct inode *inode, struct file *filp)
 static const struct file_operations save_fops = {
 	.owner = THIS_MODULE,
 	.read = stream_read,
+	.poll = stream_poll,
 	.unlocked_ioctl = stream_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.release = stream_file_release,
