@@ -462,8 +462,9 @@ struct mdev_pt_buffer {
  * @base_lo: the ring's IOVA, low 32 bits
  * @base_hi: the ring's IOVA, high 32 bits
  * @len: the ring's length, in bytes
- * @head: the function's index, in descriptors: what it takes next. Can be
- *	written while the queue is disabled.
+ * @head: the function's index, in descriptors: what it takes next. When it
+ *	moves, what was received is on its way to memory, before an answer to
+ *	the read that shows it. Can be written while the queue is disabled.
  * @tail: the user's index, in descriptors: the first that the function may not
  *	take. The doorbell.
  * @ctl: has the bit that enables the queue

@@ -118,6 +118,15 @@ static inline bool mdev_pt_is_iommufd(struct vfio_device *vdev)
 #endif
 }
 
+/* Symbols of iommufd; in 6.13 a namespace became a string. */
+#if !IS_ENABLED(CONFIG_IOMMUFD_DRIVER)
+#define MDEV_PT_IMPORTS
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define MDEV_PT_IMPORTS MODULE_IMPORT_NS(IOMMUFD);
+#else
+#define MDEV_PT_IMPORTS MODULE_IMPORT_NS("IOMMUFD");
+#endif
+
 /* In 6.10 __assign_str() lost its second argument. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define mdev_pt_assign_str(dst, src) __assign_str(dst, src)

@@ -44,7 +44,7 @@ struct chunk {
 void mdev_pt_dirty_init(struct mdev_pt_tracker *t)
 {
 	mutex_init(&t->lock);
-	xa_init_flags(&t->chunks, XA_FLAGS_ACCOUNT);
+	xa_init(&t->chunks);
 	init_waitqueue_head(&t->wait);
 	init_waitqueue_head(&t->unpinned);
 	t->quiet_until = jiffies;
@@ -69,10 +69,10 @@ void mdev_pt_dirty_unmap(struct mdev_pt_device *pt)
 
 static void wait_for_unmap(struct mdev_pt_tracker *t)
 {
-	unsigned long until;
+	long left;
 
-	while (time_before(jiffies, until = READ_ONCE(t->quiet_until)))
-		schedule_timeout_uninterruptible(until - jiffies);
+	while ((left = READ_ONCE(t->quiet_until) - jiffies) > 0)
+		schedule_timeout_uninterruptible(left);
 }
 
 /* 1 if it was marked, 0 if the function can't write there, or an error */
@@ -129,9 +129,9 @@ static void log_page(struct mdev_pt_tracker *t, u64 page)
 	struct chunk *chunk = xa_load(&t->chunks, index);
 
 	if (!chunk && t->nr_chunks < MAX_CHUNKS) {
-		chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+		chunk = kzalloc(sizeof(*chunk), GFP_KERNEL);
 		if (chunk && xa_err(xa_store(&t->chunks, index, chunk,
-					     GFP_KERNEL_ACCOUNT))) {
+					     GFP_KERNEL))) {
 			kfree(chunk);
 			chunk = NULL;
 		}
@@ -255,33 +255,34 @@ static int watch(void *data)
 	return 0;
 }
 
-/*
- * mdev_pt_migration::lock is held, so one at a time. The user's memory can be
- * such that a read of it takes as long as the user likes; it can be killed then.
- */
-static int look(struct mdev_pt_tracker *t)
+/* mdev_pt_migration::lock is held, so one at a time. */
+static void look(struct mdev_pt_tracker *t)
 {
 	unsigned long looks = t->wanted + 1;
 
 	WRITE_ONCE(t->wanted, looks);
 	wake_up_all(&t->wait);
-	return wait_event_killable(t->wait,
-				   smp_load_acquire(&t->done) == looks);
+	wait_event(t->wait, smp_load_acquire(&t->done) == looks);
 }
 
-/*
- * All that the function has written up to now is marked when this returns 0; in
- * the state that it is in, if it is quiescent.
- */
-int mdev_pt_dirty_flush(struct mdev_pt_device *pt)
+/* What the function has written up to now is marked when this returns. */
+void mdev_pt_dirty_flush(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 
 	lockdep_assert_held(&pt->mig->lock);
 
 	if (!t->watcher)
-		return 0;
-	return look(t) ?: READ_ONCE(t->error);
+		return;
+	/* A look after a reset, or at half a setup, leaves some for the next. */
+	look(t);
+	look(t);
+}
+
+/* Why pages may be missing, or 0 */
+int mdev_pt_dirty_error(struct mdev_pt_device *pt)
+{
+	return READ_ONCE(pt->mig->tracker.error);
 }
 
 /*
@@ -292,7 +293,8 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 {
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	struct task_struct *watcher;
-	int ret = 0;
+	bool narrowed;
+	int ret;
 
 	lockdep_assert_held(&pt->mig->lock);
 
@@ -312,18 +314,15 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 
 	t->watcher = watcher;
 	wake_up_process(watcher);
-	ret = look(t);
-	if (ret) {
-		mdev_pt_dirty_stop(pt);
-		return ret;
-	}
+	look(t);
 
-	if (mode == MDEV_PT_TRACKING_TYPE1) {
-		mutex_lock(&t->lock);
-		ret = t->narrowed ? 1 : narrow(pt);
-		mutex_unlock(&t->lock);
-	}
-	if (mode == MDEV_PT_TRACKING_TYPE1 && ret != 1) {
+	if (mode == MDEV_PT_TRACKING_LOG)
+		return 0;
+	mutex_lock(&t->lock);
+	ret = narrow(pt);
+	narrowed = t->narrowed;
+	mutex_unlock(&t->lock);
+	if (!narrowed) {
 		pci_info(pt->vdev.pdev, "migration: no way to report written pages (%d): all memory counts as written\n",
 			 ret);
 		mdev_pt_dirty_stop(pt);
@@ -345,6 +344,7 @@ void mdev_pt_dirty_stop(struct mdev_pt_device *pt)
 
 	mutex_lock(&t->lock);
 	t->mode = MDEV_PT_TRACKING_OFF;
+	t->error = 0;
 	log_free(t);
 	mutex_unlock(&t->lock);
 	trace_mdev_pt_tracking(&pt->vdev.pdev->dev, MDEV_PT_TRACKING_OFF);
@@ -379,7 +379,8 @@ int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
 	struct chunk *chunk;
 	int ret;
 
-	ret = mdev_pt_dirty_flush(pt);
+	mdev_pt_dirty_flush(pt);
+	ret = mdev_pt_dirty_error(pt);
 	if (ret || !length)
 		return ret;
 

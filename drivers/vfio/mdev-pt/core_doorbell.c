@@ -209,8 +209,8 @@ static int shadow_write(struct mdev_pt_device *pt, void *data, u64 offset,
 			unsigned int width, u64 value)
 {
 	struct mdev_pt_doorbell *db = data;
-	int ret = MDEV_PT_DEFAULT;
 	__le64 le = cpu_to_le64(value);
+	int ret = 0;
 
 	mdev_pt_doorbell_lock(pt, db);
 	if (db->active) {
@@ -221,7 +221,9 @@ static int shadow_write(struct mdev_pt_device *pt, void *data, u64 offset,
 		else
 			memcpy((u8 *)db->shadow + offset_in_page(offset), &le,
 			       width);
-		ret = 0;
+	} else {
+		/* Under the lock: not after the shadow was filled. */
+		ret = mdev_pt_bar_write(pt, db->bar, offset, width, value);
 	}
 	up_read(&db->lock);
 	return ret;

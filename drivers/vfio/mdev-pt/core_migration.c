@@ -10,8 +10,8 @@
  * A vendor's quiesce() stops everything, so that the P2P states are already the
  * stopped ones.  Tracking of dirty pages starts with the log, or, for a type1
  * container, whose tracking nobody tells us of, with PRE_COPY.  It ends when
- * the user goes back to RUNNING or has the whole state; not by a reset, for a
- * guest may reboot in the middle of its migration.
+ * the user goes back to RUNNING or has the whole state; not by a reset, for the
+ * user may yet ask the container for what was written.
  */
 
 #include <linux/file.h>
@@ -55,18 +55,11 @@ static int quiesce(struct mdev_pt_device *pt)
 	ret = mdev_pt_vendor_result(pt->ops->migration->quiesce(pt));
 	if (!ret) {
 		/* The last posts, and what was written up to now */
-		mig->stopped = true;
-		ret = mdev_pt_dirty_flush(pt);
+		WRITE_ONCE(mig->stopped, true);
+		mdev_pt_dirty_flush(pt);
 	}
 	mig->quiesce_us = ktime_us_delta(ktime_get(), start);
 	trace_mdev_pt_quiesce(&pt->vdev.pdev->dev, mig->quiesce_us, ret);
-	if (ret && mig->stopped) {
-		pci_err(pt->vdev.pdev, "migration: written pages may be missing (%d): cancel it and start it again\n",
-			ret);
-		mig->stopped = false;
-		if (pt->ops->migration->resume(pt))
-			mig->state = VFIO_DEVICE_STATE_ERROR;
-	}
 	return ret;
 }
 
@@ -78,11 +71,11 @@ static int resume(struct mdev_pt_device *pt)
 
 	lockdep_assert_held(&mig->lock);
 
+	/* First: a look at running queues must not pass for the last one. */
+	WRITE_ONCE(mig->stopped, false);
 	ret = mdev_pt_vendor_result(pt->ops->migration->resume(pt));
 	mig->resume_us = ktime_us_delta(ktime_get(), start);
 	trace_mdev_pt_resume(&pt->vdev.pdev->dev, mig->resume_us, ret);
-	if (!ret)
-		mig->stopped = false;
 	return ret;
 }
 
@@ -156,6 +149,16 @@ static struct file *enter_stop_copy(struct mdev_pt_device *pt)
 		}
 		return ERR_PTR(ret);
 	}
+	/*
+	 * An error of the arc has QEMU reset the guest's device; an error of the
+	 * stream has it cancel.
+	 */
+	ret = mdev_pt_dirty_error(pt);
+	if (ret) {
+		pci_err(pt->vdev.pdev, "migration: written pages may be missing (%d): start it again\n",
+			ret);
+		mdev_pt_stream_fail(mig->stream, ret);
+	}
 	/* What the function wrote was marked when it was stopped. */
 	mdev_pt_dirty_stop_type1(pt);
 	return filp;
@@ -170,7 +173,7 @@ static int load(struct mdev_pt_device *pt)
 	ret = mdev_pt_stream_give_state(mig->stream, pt, &touched);
 	if (ret) {
 		if (touched)
-			mig->state = VFIO_DEVICE_STATE_ERROR;
+			WRITE_ONCE(mig->state, VFIO_DEVICE_STATE_ERROR);
 		return ret;
 	}
 	end_stream(mig);
@@ -192,7 +195,7 @@ static struct file *step(struct mdev_pt_device *pt, unsigned int next)
 	case ARC(VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_RUNNING):
 		ret = resume(pt);
 		if (ret)
-			mig->state = VFIO_DEVICE_STATE_ERROR;
+			WRITE_ONCE(mig->state, VFIO_DEVICE_STATE_ERROR);
 		break;
 	case ARC(VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_STOP):
 	case ARC(VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RUNNING_P2P):
@@ -214,7 +217,6 @@ static struct file *step(struct mdev_pt_device *pt, unsigned int next)
 	case ARC(VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_RUNNING):
 	case ARC(VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_RUNNING_P2P):
 		end_stream(mig);
-		mdev_pt_dirty_stop_type1(pt);
 		break;
 	case ARC(VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_PRE_COPY_P2P):
 		ret = quiesce(pt);
@@ -222,7 +224,7 @@ static struct file *step(struct mdev_pt_device *pt, unsigned int next)
 	case ARC(VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_PRE_COPY):
 		ret = resume(pt);
 		if (ret)
-			mig->state = VFIO_DEVICE_STATE_ERROR;
+			WRITE_ONCE(mig->state, VFIO_DEVICE_STATE_ERROR);
 		break;
 	case ARC(VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_STOP_COPY):
 		return enter_stop_copy(pt);
@@ -240,8 +242,8 @@ static void after_reset(struct mdev_pt_device *pt)
 	struct mdev_pt_migration *mig = pt->mig;
 
 	end_stream(mig);
-	mig->state = VFIO_DEVICE_STATE_RUNNING;
-	mig->stopped = false;
+	WRITE_ONCE(mig->state, VFIO_DEVICE_STATE_RUNNING);
+	WRITE_ONCE(mig->stopped, false);
 }
 
 /*
@@ -258,6 +260,8 @@ static void migration_unlock(struct mdev_pt_device *pt)
 			break;
 		mig->reset_pending = false;
 		spin_unlock(&mig->reset_lock);
+		/* Again: queues may have been stopped meanwhile. */
+		mdev_pt_queues_were_reset(pt);
 		after_reset(pt);
 	}
 	mutex_unlock(&mig->lock);
@@ -286,18 +290,19 @@ static struct file *set_state(struct vfio_device *vdev,
 {
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
 	struct mdev_pt_migration *mig = pt->mig;
-	enum vfio_device_mig_state next;
+	enum vfio_device_mig_state next, old;
 	struct file *filp = NULL;
 	bool track;
 	int ret;
 
 	mutex_lock(&mig->lock);
+	old = mig->state;
 	/*
 	 * A container that once learnt to ask only for what we tell it goes on
 	 * to do so. When a stopped guest goes on, a migration may be under way
 	 * that began while it stood, and of which no PRE_COPY will tell.
 	 */
-	track = mig->state == VFIO_DEVICE_STATE_STOP &&
+	track = old == VFIO_DEVICE_STATE_STOP &&
 		(new_state == VFIO_DEVICE_STATE_RUNNING_P2P ||
 		 new_state == VFIO_DEVICE_STATE_RUNNING) &&
 		READ_ONCE(mig->tracker.narrowed);
@@ -308,10 +313,6 @@ static struct file *set_state(struct vfio_device *vdev,
 			goto out;
 		}
 	}
-	/* Cancelled after the guest was reset in PRE_COPY */
-	if (mig->state == VFIO_DEVICE_STATE_RUNNING &&
-	    new_state == VFIO_DEVICE_STATE_RUNNING)
-		mdev_pt_dirty_stop_type1(pt);
 
 	while (mig->state != new_state) {
 		ret = vfio_mig_get_next_state(vdev, mig->state, new_state,
@@ -325,7 +326,7 @@ static struct file *set_state(struct vfio_device *vdev,
 				    PTR_ERR_OR_ZERO(filp));
 		if (IS_ERR(filp))
 			break;
-		mig->state = next;
+		WRITE_ONCE(mig->state, next);
 		/* Only the last arc begins a stream. */
 		if (WARN_ON(filp && next != new_state)) {
 			fput(filp);
@@ -333,6 +334,16 @@ static struct file *set_state(struct vfio_device *vdev,
 			break;
 		}
 	}
+	/*
+	 * Cancelled; perhaps after the guest was reset, so that we are RUNNING
+	 * already. On the way to a state that stops the function it goes on.
+	 */
+	if (mig->state == new_state &&
+	    ((old == VFIO_DEVICE_STATE_RUNNING &&
+	      new_state == VFIO_DEVICE_STATE_RUNNING) ||
+	     (is_precopy(old) && (new_state == VFIO_DEVICE_STATE_RUNNING ||
+				  new_state == VFIO_DEVICE_STATE_RUNNING_P2P))))
+		mdev_pt_dirty_stop_type1(pt);
 out:
 	migration_unlock(pt);
 	return filp;
@@ -495,7 +506,6 @@ void mdev_pt_migration_open(struct mdev_pt_device *pt)
 	struct mdev_pt_migration *mig = pt->mig;
 
 	mutex_lock(&mig->lock);
-	mig->tracker.narrowed = false;
 	after_reset(pt);
 	migration_unlock(pt);
 }

@@ -12,17 +12,17 @@
  * Locks, outermost first:
  *
  *	mdev_pt_migration::lock
- *	  mdev_pt_stream::lock
  *	  mdev_pt_migration::queues_lock
- *	  mdev_pt_doorbell::lock	(also under the mmap_lock: page faults)
- *	    memory_lock of vfio-pci-core
- *	  mdev_pt_tracker::lock
- *	    the lock of the user's type1 container
+ *	    mdev_pt_tracker::lock, or mdev_pt_stream::lock
+ *	      the lock of the user's type1 container
+ *	        mmap_lock: the user's memory is accessed
+ *	          mdev_pt_doorbell::lock	page faults
+ *	            memory_lock of vfio-pci-core
+ *	              mdev_pt_migration::layout_lock	resets
+ *	                i_mmap_rwsem: zapping
+ *	              mdev_pt_migration::reset_lock
  *
- * A reset runs under memory_lock, and may take no more than
- *
- *	mdev_pt_migration::layout_lock
- *	mdev_pt_migration::reset_lock
+ * So nothing is marked with the lock of a doorbell held.
  */
 #ifndef _MDEV_PT_CORE_MIGRATION_H
 #define _MDEV_PT_CORE_MIGRATION_H
@@ -61,9 +61,10 @@ enum mdev_pt_tracking {
  * @nr_chunks: how many. @lock.
  * @all_dirty: the log has no room for more: say that all is dirty. @lock.
  * @error: why pages may be missing, or 0. @lock.
- * @narrowed: this container believes what we tell it, for ever. @lock.
- * @wanted: how many looks were asked for; @done: which of them are done.
- *	@wait's lock.
+ * @narrowed: a container believes what we tell it, and perhaps still does.
+ *	@lock.
+ * @wanted: how many looks were asked for. mdev_pt_migration::lock.
+ * @done: which of them are done. The watcher's.
  * @wait: of the watcher, and for it
  * @pinning: a page is pinned just now; @unpinned: wakes who waits for its end
  * @quiet_until: pin nothing before, in jiffies
@@ -177,6 +178,7 @@ int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
 			      struct mdev_pt_device *pt);
 int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
 			      struct mdev_pt_device *pt, bool *touched);
+void mdev_pt_stream_fail(struct mdev_pt_stream *stream, int error);
 void mdev_pt_stream_end(struct mdev_pt_stream *stream);
 size_t mdev_pt_stream_size(struct mdev_pt_device *pt);
 
@@ -185,7 +187,8 @@ void mdev_pt_dirty_init(struct mdev_pt_tracker *t);
 int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode);
 void mdev_pt_dirty_stop(struct mdev_pt_device *pt);
 void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt);
-int mdev_pt_dirty_flush(struct mdev_pt_device *pt);
+void mdev_pt_dirty_flush(struct mdev_pt_device *pt);
+int mdev_pt_dirty_error(struct mdev_pt_device *pt);
 int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
 		       size_t length, struct iova_bitmap *bitmap);
 void mdev_pt_dirty_unmap(struct mdev_pt_device *pt);

@@ -151,22 +151,36 @@ static void shadow_set(struct mdev_pt_queue *q, u32 offset, u32 value)
 	WRITE_ONCE(*shadow(q, offset), cpu_to_le32(value));
 }
 
-static void shadow_registers(struct mdev_pt_queue *q, struct registers *regs)
+static void shadow_config(struct mdev_pt_queue *q, struct registers *regs)
 {
 	const struct mdev_pt_queue_map *map = q->map;
 	unsigned int i;
 
-	/* The tail first: what it covers was written before it. */
-	regs->tail = shadow_get(q, map->tail);
-	smp_rmb();
+	memset(regs, 0, sizeof(*regs));
 	regs->base = (u64)shadow_get(q, map->base_hi) << 32 |
 		     shadow_get(q, map->base_lo);
 	regs->len = shadow_get(q, map->len);
 	regs->head = shadow_get(q, map->head);
 	regs->ctl = shadow_get(q, map->ctl);
-	memset(regs->config, 0, sizeof(regs->config));
 	for (i = 0; i < map->nr_config; i++)
 		regs->config[i] = shadow_get(q, map->config[i]);
+}
+
+/*
+ * The user's registers at one time, or false while it sets the queue up anew:
+ * an old base with a new enable bit would be a ring in memory that is not one.
+ */
+static bool shadow_registers(struct mdev_pt_queue *q, struct registers *regs)
+{
+	struct registers before;
+
+	shadow_config(q, &before);
+	smp_rmb();
+	before.tail = shadow_get(q, q->map->tail);
+	smp_rmb();
+	shadow_config(q, regs);
+	regs->tail = before.tail;
+	return !memcmp(&before, regs, sizeof(before));
 }
 
 static int fill_queue(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
@@ -239,15 +253,29 @@ static void mark_slot(struct mdev_pt_device *pt, struct slot *slot)
 	}
 }
 
+/* What the function writes besides buffers and descriptors: where its head is */
+static void mark_written(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
+{
+	struct mdev_pt_buffer buffers[MAX_BUFFERS] = {};
+	unsigned int i;
+
+	if (!q->map->written)
+		return;
+	q->map->written(q->config, buffers, MAX_BUFFERS);
+	for (i = 0; i < MAX_BUFFERS; i++)
+		mdev_pt_mark_dirty(pt, buffers[i].iova, buffers[i].len);
+}
+
 /* All that is posted, and not yet marked: the ring is given up. */
 static void forget(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 {
 	u32 i;
 
-	if (q->running && q->map->receive) {
-		for (i = 0; i < q->entries; i++)
+	if (q->running) {
+		for (i = 0; q->slots && i < q->entries; i++)
 			mark_slot(pt, &q->slots[i]);
 		mark_descriptors(pt, q, 0, q->entries);
+		mark_written(pt, q);
 	}
 	kvfree(q->slots);
 	q->slots = NULL;
@@ -344,7 +372,9 @@ static void mark_begun(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 		if (++i == q->entries)
 			i = 0;
 	}
-	mark_descriptors(pt, q, q->head, i);
+	/* Descriptors may be written back late, and in batches. */
+	mark_descriptors(pt, q, 0, q->entries);
+	mark_written(pt, q);
 }
 
 /* Passing on */
@@ -383,21 +413,26 @@ static int program(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
 	if (ret)
 		return ret;
 
-	/* The shadow's head follows the function's, so another is the user's. */
+	/*
+	 * The shadow's head follows that of a queue that runs: if it does not
+	 * differ, the user has not written it.
+	 */
 	*head = user->head;
-	if (user->head == q->seen.head)
+	if (user->head == q->seen.head && q->seen.ctl & map->enable)
 		ret = reg_read(pt, map->head, head);
 	ret = ret ?: mdev_pt_doorbell_write(pt, db, map->head, *head) ?:
 	      mdev_pt_doorbell_write(pt, db, map->tail, *head);
-	if (ret || !(user->ctl & map->enable))
+	if (ret)
 		return ret;
 
-	if (q->stopped) {
+	if (q->stopped)
 		q->stopped_ctl = user->ctl;
+	if (q->stopped || !(user->ctl & map->enable))
 		return 0;
-	}
-	return mdev_pt_doorbell_write(pt, db, map->ctl, user->ctl) ?:
-	       wait_enabled(pt, q, true);
+	/* If it takes longer, that is between the user and the function. */
+	ret = mdev_pt_doorbell_write(pt, db, map->ctl, user->ctl) ?:
+	      wait_enabled(pt, q, true);
+	return ret == -ETIMEDOUT ? 0 : ret;
 }
 
 /* Without a look at what is posted: the last, when tracking ends */
@@ -407,6 +442,7 @@ static void forward(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 	u32 head;
 	int ret = 0;
 
+	/* Half a setup is the user's own: it has the function for the rest. */
 	shadow_registers(q, &user);
 	if (is_reconfigured(q, &user))
 		ret = program(pt, q, &user, &head);
@@ -453,98 +489,123 @@ static void begin_receive(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
 	}
 }
 
-static void look_receive(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
+/*
+ * The user may read the function's head in the shadow, @old as yet. If it has
+ * written another, that is left alone.
+ */
+static void publish_head(struct mdev_pt_queue *q, u32 old, u32 head)
 {
 	struct mdev_pt_doorbell *db = q->db;
-	bool fresh, reconfigured, rung;
-	struct registers user;
-	u32 head;
+
+	down_read(&db->lock);
+	if (db->active && !READ_ONCE(db->stale) && !q->fresh &&
+	    cmpxchg(shadow(q, q->map->head), cpu_to_le32(old),
+		    cpu_to_le32(head)) == cpu_to_le32(old))
+		q->seen.head = head;
+	up_read(&db->lock);
+}
+
+/* What the user has done since the last look. False: nothing can be said. */
+static bool look_at_shadow(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
+			   struct registers *user, bool *rung)
+{
+	struct mdev_pt_doorbell *db = q->db;
+	bool fresh, reconfigured;
+	u32 head = 0;
 	int ret = 0;
 
 	mdev_pt_doorbell_lock(pt, db);
 	if (!db->active || READ_ONCE(db->stale)) {
 		up_read(&db->lock);
-		return;
+		return false;
 	}
-	shadow_registers(q, &user);
 	fresh = q->fresh;
 	q->fresh = false;
-	reconfigured = !fresh && is_reconfigured(q, &user);
-	rung = user.tail != q->seen.tail;
+	/* As the function is; what the user wrote meanwhile, at the next look */
+	if (fresh)
+		*user = q->seen;
+	else if (!shadow_registers(q, user))
+		*user = q->seen;
+	reconfigured = is_reconfigured(q, user);
+	*rung = user->tail != q->seen.tail;
 	if (reconfigured)
-		ret = program(pt, q, &user, &head);
-	q->seen = user;
+		ret = program(pt, q, user, &head);
+	q->seen = *user;
 	up_read(&db->lock);
 
-	if (ret) {
-		forget(pt, q);
-		return;
-	}
 	if (fresh) {
 		forget(pt, q);
-		begin_receive(pt, q, &user);
+		begin_receive(pt, q, user);
 	} else if (reconfigured) {
 		forget(pt, q);
-		attach(pt, q, &user, head);
-		rung = true;
+		if (ret)
+			return false;
+		attach(pt, q, user, head);
+		publish_head(q, user->head, head);
+		user->head = head;
+		*rung = true;
+	}
+	return true;
+}
+
+static void look_receive(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
+{
+	bool last = READ_ONCE(pt->mig->stopped) && !q->final;
+	struct registers user;
+	bool rung;
+	u32 head;
+
+	if (!look_at_shadow(pt, q, &user, &rung))
+		goto lost;
+	if (!q->running) {
+		if (rung)
+			mdev_pt_doorbell_write(pt, q->db, q->map->tail,
+					       user.tail);
+		return;
 	}
 
 	/* Read after the tail: the user posts no more than the head has left. */
-	if (!q->running || reg_read(pt, q->map->head, &head))
-		return;
+	if (reg_read(pt, q->map->head, &head))
+		goto lost;
 	passed(pt, q, head);
-	if (!fresh && rung) {
+	if (rung) {
 		if (user.tail < q->entries)
 			post(pt, q, user.tail);
-		mdev_pt_doorbell_write(pt, db, q->map->tail, user.tail);
+		mdev_pt_doorbell_write(pt, q->db, q->map->tail, user.tail);
 	}
+	publish_head(q, user.head, head);
 
-	/* The user may read it there. If it has written it, leave it alone. */
-	down_read(&db->lock);
-	if (db->active && !READ_ONCE(db->stale) && !q->fresh &&
-	    cmpxchg(shadow(q, q->map->head), cpu_to_le32(user.head),
-		    cpu_to_le32(head)) == cpu_to_le32(user.head))
-		q->seen.head = head;
-	up_read(&db->lock);
-
-	if (READ_ONCE(pt->mig->stopped) && !q->final) {
+	if (last) {
 		mark_begun(pt, q);
 		q->final = true;
 	}
-}
+	return;
 
-/* The function writes to descriptors, and perhaps where its head is. */
-static void mark_written(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
-{
-	struct mdev_pt_buffer buffers[MAX_BUFFERS] = {};
-	unsigned int i;
-
-	if (!q->map->written)
-		return;
-	q->map->written(q->config, buffers, MAX_BUFFERS);
-	for (i = 0; i < MAX_BUFFERS; i++)
-		mdev_pt_mark_dirty(pt, buffers[i].iova, buffers[i].len);
+lost:
+	if (last && q->running)
+		mdev_pt_dirty_fail(pt, -EIO);
 }
 
 static void look_transmit(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 {
 	struct registers regs = {};
+	bool last = READ_ONCE(pt->mig->stopped) && !q->final;
 	u32 head, ctl;
 
 	if (reg_read(pt, q->map->ctl, &ctl) ||
 	    reg_read(pt, q->map->head, &head))
-		return;
+		goto lost;
 	if (!(ctl & q->map->enable) && !q->stopped) {
 		forget(pt, q);
 		return;
 	}
 
 	/* It stands: nothing was written. */
-	if (q->running && head == q->head && !READ_ONCE(pt->mig->stopped))
+	if (q->running && head == q->head && !last)
 		return;
 
 	if (read_registers(pt, q->map, &regs))
-		return;
+		goto lost;
 	if (q->stopped)
 		regs.ctl = q->stopped_ctl;
 	if (!q->running || regs.base != q->base ||
@@ -554,17 +615,25 @@ static void look_transmit(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 		if (!q->running)
 			return;
 	}
-	memcpy(q->config, regs.config, sizeof(q->config));
+	if (memcmp(q->config, regs.config, sizeof(q->config))) {
+		mark_written(pt, q);
+		memcpy(q->config, regs.config, sizeof(q->config));
+	}
 	if (regs.head != q->head)
 		mark_written(pt, q);
 	passed(pt, q, regs.head);
 
 	/* Several rounds between two looks leave no trace in the head. */
-	if (READ_ONCE(pt->mig->stopped) && !q->final) {
+	if (last) {
 		mark_descriptors(pt, q, 0, q->entries);
 		mark_written(pt, q);
 		q->final = true;
 	}
+	return;
+
+lost:
+	if (last && q->running)
+		mdev_pt_dirty_fail(pt, -EIO);
 }
 
 /* Only the watcher calls these three. */
@@ -582,6 +651,10 @@ void mdev_pt_queues_begin(struct mdev_pt_device *pt)
 void mdev_pt_queues_look(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_queue *q;
+
+	/* In low power nothing is written, and a look would end it. */
+	if (READ_ONCE(pt->vdev.pm_runtime_engaged))
+		return;
 
 	mutex_lock(&pt->mig->queues_lock);
 	for_each_queue(q, pt->mig) {
@@ -708,10 +781,8 @@ static int start_queue(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 	      wait_enabled(pt, q, true) ?:
 	      reg_write(pt, map->tail, tail);
 out:
-	if (!ret) {
-		q->stopped = false;
-		q->final = false;
-	}
+	if (!ret)
+		WRITE_ONCE(q->stopped, false);
 	return ret;
 }
 
@@ -739,7 +810,8 @@ static int stop_queues(struct mdev_pt_device *pt)
 				q->stopped_ctl & ~q->map->enable);
 		if (ret)
 			return ret;
-		q->stopped = true;
+		WRITE_ONCE(q->stopped, true);
+		q->final = false;
 	}
 	for_each_queue(q, pt->mig) {
 		ret = wait_enabled(pt, q, false);
@@ -837,7 +909,7 @@ static int load_queue(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
 	int ret;
 
 	q->stopped_ctl = le32_to_cpu(saved->ctl);
-	q->stopped = true;
+	WRITE_ONCE(q->stopped, true);
 	ret = reg_write(pt, map->ctl, q->stopped_ctl & ~map->enable) ?:
 	      wait_enabled(pt, q, false) ?:
 	      reg_write(pt, map->base_lo, le32_to_cpu(saved->base_lo)) ?:
@@ -870,6 +942,10 @@ int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf)
 		if (ret)
 			break;
 	}
+	/* If there is a shadow, it does not show this. */
+	mutex_lock(&pt->mig->layout_lock);
+	mdev_pt_doorbells_reset(pt);
+	mutex_unlock(&pt->mig->layout_lock);
 	mutex_unlock(&pt->mig->queues_lock);
 	return ret;
 }

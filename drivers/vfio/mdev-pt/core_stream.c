@@ -70,7 +70,7 @@ struct identity {
  * @precopy: more will come
  * @more: who waits for it
  * @ended: the state machine went on; the file is dead. Set once, without lock.
- * @error: what was wrong with what was written
+ * @error: what was wrong with what was written, or why it must not be used
  * @identified: the stream is for this device
  * @state: where the vendor's state is in @buf, 0 before it came
  * @state_len: its length
@@ -139,7 +139,9 @@ static struct mdev_pt_stream *stream_alloc(struct mdev_pt_device *pt,
 	identity->subsystem_device = cpu_to_le16(pdev->subsystem_device);
 	identity->revision = cpu_to_le32(pdev->revision);
 	identity->state_version = cpu_to_le32(pt->ops->migration->version);
-	strtomem_pad(identity->type, pt->vendor->type, 0);
+	/* Not longer, as the registry sees to */
+	memcpy(identity->type, pt->vendor->type,
+	       strnlen(pt->vendor->type, sizeof(identity->type)));
 	return stream;
 }
 
@@ -226,6 +228,14 @@ int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
 	return 0;
 }
 
+/* No reader may take it for a good one: @error. */
+void mdev_pt_stream_fail(struct mdev_pt_stream *stream, int error)
+{
+	mutex_lock(&stream->lock);
+	stream->error = error;
+	mutex_unlock(&stream->lock);
+}
+
 /*
  * Load the vendor's state; the function is quiescent. @touched: set when it may
  * have another state than before.
@@ -274,7 +284,7 @@ static int check_identity(struct mdev_pt_stream *stream, const void *payload,
 	if (!id.state_version)
 		return refuse(stream, "the stream is not as mdev-pt writes it");
 	if (memcmp(id.type, own->type, sizeof(id.type)))
-		return refuse(stream, "the stream is of type pt-%.*s: start an mdev of that type",
+		return refuse(stream, "the stream is of type pt-%*pE: start an mdev of that type",
 			      (int)strnlen(id.type, sizeof(id.type)), id.type);
 	if (memcmp(&id, own, offsetof(struct identity, state_version)))
 		return refuse(stream, "the stream is of device %04x:%04x, subsystem %04x:%04x, revision %u: use an equal one",
@@ -283,8 +293,8 @@ static int check_identity(struct mdev_pt_stream *stream, const void *payload,
 			      le16_to_cpu(id.subsystem_device),
 			      le32_to_cpu(id.revision));
 	if (le32_to_cpu(id.state_version) > le32_to_cpu(own->state_version))
-		return refuse(stream, "the stream is of version %u of type pt-%s, this host has %u: update it",
-			      le32_to_cpu(id.state_version), own->type,
+		return refuse(stream, "the stream is of version %u of this type, this host has %u: update it",
+			      le32_to_cpu(id.state_version),
 			      le32_to_cpu(own->state_version));
 
 	stream->identified = true;
@@ -363,6 +373,8 @@ static ssize_t stream_read(struct file *filp, char __user *buf, size_t count,
 	count = min(count, stream->len - stream->pos);
 	if (READ_ONCE(stream->ended)) {
 		ret = -ENODEV;
+	} else if (stream->error) {
+		ret = stream->error;
 	} else if (!count && stream->pos == stream->len && stream->precopy) {
 		ret = -ENOMSG;
 	} else if (copy_to_user(buf, stream->buf + stream->pos, count)) {
