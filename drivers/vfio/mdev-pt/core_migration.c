@@ -297,6 +297,11 @@ static struct file *set_state(struct vfio_device *vdev,
 
 	mutex_lock(&mig->lock);
 	old = mig->state;
+	/* Only a reset ends it; VFIO warns when it is asked for the next state. */
+	if (old == VFIO_DEVICE_STATE_ERROR) {
+		filp = ERR_PTR(-EINVAL);
+		goto out;
+	}
 	/*
 	 * A container that once learnt to ask only for what we tell it goes on
 	 * to do so. When a stopped guest goes on, a migration may be under way
