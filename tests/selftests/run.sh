@@ -14,7 +14,7 @@ modprobe -a mdev_pt vfio-pci || exit 125
 
 # Vendors that come by alias would be one more type, and one more user of the
 # core, where a test counts on there being none.
-vendors='pt_edu mdev_pt_igd'
+vendors='pt_edu mdev_pt_igd mdev_pt_igb_vf'
 vendors_of()
 {
 	local config=/run/modprobe.d/mdev-pt-selftests.conf

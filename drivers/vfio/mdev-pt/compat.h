@@ -8,7 +8,6 @@
 
 #include <linux/pci.h>
 #include <linux/string.h>
-#include <linux/version.h>
 #include <linux/vfio_pci_core.h>
 
 /* pci_dev::driver_override moved to struct device */
@@ -118,20 +117,18 @@ static inline bool mdev_pt_is_iommufd(struct vfio_device *vdev)
 #endif
 }
 
-/* Symbols of iommufd; in 6.13 a namespace became a string. */
-#if !IS_ENABLED(CONFIG_IOMMUFD_DRIVER)
-#define MDEV_PT_IMPORTS
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#define MDEV_PT_IMPORTS MODULE_IMPORT_NS(IOMMUFD);
+/* The namespace of iommufd's symbols became a string. */
+#ifdef HAVE_NAMESPACE_STRING
+#define MDEV_PT_IMPORT_NS(ns) MODULE_IMPORT_NS(#ns)
 #else
-#define MDEV_PT_IMPORTS MODULE_IMPORT_NS("IOMMUFD");
+#define MDEV_PT_IMPORT_NS(ns) MODULE_IMPORT_NS(ns)
 #endif
 
-/* In 6.10 __assign_str() lost its second argument. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-#define mdev_pt_assign_str(dst, src) __assign_str(dst, src)
+/* For trace events with a field and an argument dev: the second one went. */
+#ifdef HAVE_ASSIGN_STR_DST
+#define mdev_pt_assign_dev_name() __assign_str(dev)
 #else
-#define mdev_pt_assign_str(dst, src) __assign_str(dst)
+#define mdev_pt_assign_dev_name() __assign_str(dev, dev_name(dev))
 #endif
 
 /* Mappings of a VFIO device can be zapped through its inode. */

@@ -420,7 +420,7 @@ void mdev_pt_device_reset_done(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL_GPL(mdev_pt_device_reset_done);
 
-MDEV_PT_IMPORTS
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Passthrough core for mediated PCI functions");
 MODULE_AUTHOR("The mdev-pt developers");
+MDEV_PT_IMPORT_NS(IOMMUFD);

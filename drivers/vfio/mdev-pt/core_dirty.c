@@ -23,10 +23,10 @@
 #include "core_trace.h"
 
 /*
- * How often the watcher looks, in us. A doorbell waits as long; at 1 Gb/s, 256
+ * How often the watcher looks. A doorbell waits as long; at 1 Gb/s, 256
  * buffers of 1500 bytes last for 3 ms.
  */
-#define WATCH_US	200
+#define WATCH_NS	(200 * NSEC_PER_USEC)
 
 /*
  * The log: one bit a page, in chunks. As many as cover 2 TB of memory in use; a
@@ -34,8 +34,8 @@
  * reported instead.
  */
 #define CHUNK_SHIFT	(PAGE_SHIFT + PAGE_SHIFT + 3)
-#define CHUNK_PAGES	(1ul << (CHUNK_SHIFT - PAGE_SHIFT))
-#define MAX_CHUNKS	(1u << 14)
+#define CHUNK_PAGES	BIT(CHUNK_SHIFT - PAGE_SHIFT)
+#define MAX_CHUNKS	16384
 
 struct chunk {
 	DECLARE_BITMAP(dirty, CHUNK_PAGES);
@@ -226,9 +226,10 @@ int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len)
 	return ret;
 }
 
-static unsigned long wanted(struct mdev_pt_tracker *t)
+/* Is there more to do than @looks? */
+static bool is_wanted(struct mdev_pt_tracker *t, unsigned long looks)
 {
-	return READ_ONCE(t->wanted);
+	return kthread_should_stop() || READ_ONCE(t->wanted) != looks;
 }
 
 static int watch(void *data)
@@ -239,17 +240,17 @@ static int watch(void *data)
 
 	mdev_pt_queues_begin(pt);
 	while (!kthread_should_stop()) {
-		looks = wanted(t);
+		looks = READ_ONCE(t->wanted);
 		/* What was wanted before is done by this look. */
 		smp_rmb();
 		mdev_pt_queues_look(pt);
 		if (looks != t->done) {
+			/* Who sees it sees the marks. */
 			smp_store_release(&t->done, looks);
 			wake_up_all(&t->wait);
 		}
-		wait_event_interruptible_hrtimeout(t->wait,
-			kthread_should_stop() || wanted(t) != looks,
-			ns_to_ktime(WATCH_US * NSEC_PER_USEC));
+		wait_event_interruptible_hrtimeout(t->wait, is_wanted(t, looks),
+						   ns_to_ktime(WATCH_NS));
 	}
 	mdev_pt_queues_finish(pt);
 	return 0;
@@ -262,6 +263,7 @@ static void look(struct mdev_pt_tracker *t)
 
 	WRITE_ONCE(t->wanted, looks);
 	wake_up_all(&t->wait);
+	/* Pairs with the watcher's release. */
 	wait_event(t->wait, smp_load_acquire(&t->done) == looks);
 }
 

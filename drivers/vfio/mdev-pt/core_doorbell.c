@@ -50,8 +50,8 @@ static int fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db)
 
 	lockdep_assert_held_write(&db->lock);
 
-	/* Before the first read: a reset after it asks for another fill. */
 	WRITE_ONCE(db->stale, false);
+	/* Before the first read: a reset after it asks for another fill. */
 	smp_mb();
 	ret = mdev_pt_queues_fill(pt, db);
 	if (ret)

@@ -66,14 +66,15 @@ enum mdev_pt_tracking {
  * @wanted: how many looks were asked for. mdev_pt_migration::lock.
  * @done: which of them are done. The watcher's.
  * @wait: of the watcher, and for it
- * @pinning: a page is pinned just now; @unpinned: wakes who waits for its end
+ * @pinning: a page is pinned just now
+ * @unpinned: wakes who waits for the end of that
  * @quiet_until: pin nothing before, in jiffies
  * @marked: pages marked since the mdev was created
  */
 struct mdev_pt_tracker {
 	enum mdev_pt_tracking mode;
 	struct task_struct *watcher;
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	struct xarray chunks;
 	unsigned int nr_chunks;
 	bool all_dirty;
@@ -123,7 +124,8 @@ struct mdev_pt_doorbell {
  * @tracker: dirty pages
  * @layout_lock: held while @doorbells and @queues come and go, against a reset
  * @doorbells: from open() to close(), constant
- * @queues: @nr_queues of them, from open() to close()
+ * @queues: from open() to close()
+ * @nr_queues: how many
  * @queues_lock: serialises the watcher and the stop and start of queues
  * @queues_bar: the BAR with their registers
  * @posts: descriptors that were seen when they were posted, since the mdev was
@@ -134,18 +136,18 @@ struct mdev_pt_doorbell {
  */
 struct mdev_pt_migration {
 	struct kobject kobj;
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	enum vfio_device_mig_state state;
 	bool stopped;
 	struct mdev_pt_stream *stream;
-	spinlock_t reset_lock;
+	spinlock_t reset_lock;	/* reset_pending */
 	bool reset_pending;
 	struct mdev_pt_tracker tracker;
-	struct mutex layout_lock;
+	struct mutex layout_lock;	/* doorbells, queues */
 	struct list_head doorbells;
 	struct mdev_pt_queue *queues;
 	unsigned int nr_queues;
-	struct mutex queues_lock;
+	struct mutex queues_lock;	/* what the queues do */
 	unsigned int queues_bar;
 	atomic64_t posts;
 	atomic64_t faults;

@@ -82,8 +82,10 @@ struct mdev_pt_queue {
 	bool final;
 };
 
-#define for_each_queue(q, mig)						\
-	for ((q) = (mig)->queues; (q) < (mig)->queues + (mig)->nr_queues; (q)++)
+static struct mdev_pt_queue *queues_end(struct mdev_pt_migration *mig)
+{
+	return mig->queues + mig->nr_queues;
+}
 
 static int reg_read(struct mdev_pt_device *pt, u32 offset, u32 *value)
 {
@@ -175,8 +177,10 @@ static bool shadow_registers(struct mdev_pt_queue *q, struct registers *regs)
 	struct registers before;
 
 	shadow_config(q, &before);
+	/* In this order: x86 stores and loads are, too. */
 	smp_rmb();
 	before.tail = shadow_get(q, q->map->tail);
+	/* As above */
 	smp_rmb();
 	shadow_config(q, regs);
 	regs->tail = before.tail;
@@ -216,7 +220,7 @@ int mdev_pt_queues_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db)
 	struct mdev_pt_queue *q;
 	int ret;
 
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		if (q->db != db)
 			continue;
 		ret = fill_queue(pt, q);
@@ -461,7 +465,7 @@ void mdev_pt_queues_forward(struct mdev_pt_device *pt,
 {
 	struct mdev_pt_queue *q;
 
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		if (q->db == db)
 			forward(pt, q);
 	}
@@ -657,7 +661,7 @@ void mdev_pt_queues_look(struct mdev_pt_device *pt)
 		return;
 
 	mutex_lock(&pt->mig->queues_lock);
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		if (q->db)
 			look_receive(pt, q);
 		else
@@ -674,7 +678,7 @@ void mdev_pt_queues_finish(struct mdev_pt_device *pt)
 	mutex_lock(&pt->mig->queues_lock);
 	list_for_each_entry(db, &pt->mig->doorbells, node)
 		mdev_pt_doorbell_give_back(pt, db);
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		kvfree(q->slots);
 		q->slots = NULL;
 		q->running = false;
@@ -739,7 +743,7 @@ int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
 	mig->nr_queues = count;
 	mutex_unlock(&mig->layout_lock);
 	mig->queues_bar = bar;
-	for_each_queue(q, mig) {
+	for (q = mig->queues; q < queues_end(mig); q++) {
 		if (!q->map->receive)
 			continue;
 		ret = mdev_pt_doorbell_add(pt, bar, q->map->tail, &q->db);
@@ -791,7 +795,7 @@ static int start_queues(struct mdev_pt_device *pt)
 	struct mdev_pt_queue *q;
 	int ret;
 
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		ret = q->stopped ? start_queue(pt, q) : 0;
 		if (ret)
 			return ret;
@@ -804,7 +808,7 @@ static int stop_queues(struct mdev_pt_device *pt)
 	struct mdev_pt_queue *q;
 	int ret;
 
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		ret = reg_read(pt, q->map->ctl, &q->stopped_ctl) ?:
 		      reg_write(pt, q->map->ctl,
 				q->stopped_ctl & ~q->map->enable);
@@ -813,7 +817,7 @@ static int stop_queues(struct mdev_pt_device *pt)
 		WRITE_ONCE(q->stopped, true);
 		q->final = false;
 	}
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		ret = wait_enabled(pt, q, false);
 		if (ret)
 			return ret;
@@ -866,7 +870,7 @@ int mdev_pt_queues_save(struct mdev_pt_device *pt, void *buf)
 
 	BUILD_BUG_ON(sizeof(*saved) != mdev_pt_queues_size(1));
 
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		memset(&regs, 0, sizeof(regs));
 		ret = read_registers(pt, q->map, &regs);
 		if (ret)
@@ -928,7 +932,7 @@ int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf)
 	struct mdev_pt_queue *q;
 	int ret = 0;
 
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		if (!saved_is_valid(q->map, saved++)) {
 			pci_err(pt->vdev.pdev, "migration: the stream has a queue that no such device has\n");
 			return -EINVAL;
@@ -937,7 +941,7 @@ int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf)
 
 	saved = buf;
 	mutex_lock(&pt->mig->queues_lock);
-	for_each_queue(q, pt->mig) {
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
 		ret = load_queue(pt, q, saved++);
 		if (ret)
 			break;
@@ -956,7 +960,7 @@ void mdev_pt_queues_were_reset(struct mdev_pt_device *pt)
 	struct mdev_pt_queue *q;
 
 	mutex_lock(&pt->mig->layout_lock);
-	for_each_queue(q, pt->mig)
+	for (q = pt->mig->queues; q < queues_end(pt->mig); q++)
 		WRITE_ONCE(q->stopped, false);
 	mdev_pt_doorbells_reset(pt);
 	mutex_unlock(&pt->mig->layout_lock);

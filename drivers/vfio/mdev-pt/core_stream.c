@@ -80,7 +80,7 @@ struct mdev_pt_stream {
 	struct kref ref;
 	struct pci_dev *pdev;
 	struct identity identity;
-	struct mutex lock;
+	struct mutex lock;	/* guards what follows */
 	u8 *buf;
 	size_t size;
 	size_t len;
@@ -95,11 +95,10 @@ struct mdev_pt_stream {
 	u32 state_version;
 };
 
-#define refuse(stream, fmt, ...) ({					\
-	dev_err_ratelimited(&(stream)->pdev->dev,			\
-			    "migration: " fmt "\n", ##__VA_ARGS__);	\
-	-EINVAL;							\
-})
+/* Who writes streams must not fill the log. */
+#define stream_err(stream, fmt, ...) \
+	dev_err_ratelimited(&(stream)->pdev->dev, "migration: " fmt "\n", \
+			    ##__VA_ARGS__)
 
 static void stream_release(struct kref *ref)
 {
@@ -248,9 +247,11 @@ int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
 	*touched = false;
 	mutex_lock(&stream->lock);
 	ret = stream->error;
-	if (!ret && (!stream->state || stream->pos != stream->len))
-		ret = refuse(stream, "the stream ends early: %zu bytes",
-			     stream->len);
+	if (!ret && (!stream->state || stream->pos != stream->len)) {
+		ret = -EINVAL;
+		stream_err(stream, "the stream ends early: %zu bytes",
+			   stream->len);
+	}
 	/* Complete: what is written now is refused, and the buffer stays. */
 	mutex_unlock(&stream->lock);
 	if (ret)
@@ -277,25 +278,35 @@ static int check_identity(struct mdev_pt_stream *stream, const void *payload,
 	const struct identity *own = &stream->identity;
 	struct identity id;
 
-	if (stream->identified || len < sizeof(id))
-		return refuse(stream, "the stream is not as mdev-pt writes it");
+	if (stream->identified || len < sizeof(id)) {
+		stream_err(stream, "the stream is not as mdev-pt writes it");
+		return -EINVAL;
+	}
 
 	memcpy(&id, payload, sizeof(id));
-	if (!id.state_version)
-		return refuse(stream, "the stream is not as mdev-pt writes it");
-	if (memcmp(id.type, own->type, sizeof(id.type)))
-		return refuse(stream, "the stream is of type pt-%*pE: start an mdev of that type",
-			      (int)strnlen(id.type, sizeof(id.type)), id.type);
-	if (memcmp(&id, own, offsetof(struct identity, state_version)))
-		return refuse(stream, "the stream is of device %04x:%04x, subsystem %04x:%04x, revision %u: use an equal one",
-			      le16_to_cpu(id.vendor), le16_to_cpu(id.device),
-			      le16_to_cpu(id.subsystem_vendor),
-			      le16_to_cpu(id.subsystem_device),
-			      le32_to_cpu(id.revision));
-	if (le32_to_cpu(id.state_version) > le32_to_cpu(own->state_version))
-		return refuse(stream, "the stream is of version %u of this type, this host has %u: update it",
-			      le32_to_cpu(id.state_version),
-			      le32_to_cpu(own->state_version));
+	if (!id.state_version) {
+		stream_err(stream, "the stream is not as mdev-pt writes it");
+		return -EINVAL;
+	}
+	if (memcmp(id.type, own->type, sizeof(id.type))) {
+		stream_err(stream, "the stream is of type pt-%*pE: start an mdev of that type",
+			   (int)strnlen(id.type, sizeof(id.type)), id.type);
+		return -EINVAL;
+	}
+	if (memcmp(&id, own, offsetof(struct identity, state_version))) {
+		stream_err(stream, "the stream is of device %04x:%04x, subsystem %04x:%04x, revision %u: use an equal one",
+			   le16_to_cpu(id.vendor), le16_to_cpu(id.device),
+			   le16_to_cpu(id.subsystem_vendor),
+			   le16_to_cpu(id.subsystem_device),
+			   le32_to_cpu(id.revision));
+		return -EINVAL;
+	}
+	if (le32_to_cpu(id.state_version) > le32_to_cpu(own->state_version)) {
+		stream_err(stream, "the stream is of version %u of this type, this host has %u: update it",
+			   le32_to_cpu(id.state_version),
+			   le32_to_cpu(own->state_version));
+		return -EINVAL;
+	}
 
 	stream->identified = true;
 	stream->state_version = le32_to_cpu(id.state_version);
@@ -309,11 +320,36 @@ static int check_record(struct mdev_pt_stream *stream, u16 type, size_t at,
 		return check_identity(stream, stream->buf + at, len);
 	if (type & RECORD_OPTIONAL)
 		return 0;
-	if (type != RECORD_STATE || !stream->identified)
-		return refuse(stream, "the stream is not as mdev-pt writes it");
+	if (type != RECORD_STATE || !stream->identified) {
+		stream_err(stream, "the stream is not as mdev-pt writes it");
+		return -EINVAL;
+	}
 
 	stream->state = at;
 	stream->state_len = len;
+	return 0;
+}
+
+/* Can there be such a record? */
+static int check_header(struct mdev_pt_stream *stream,
+			const struct record *record)
+{
+	size_t len = le32_to_cpu(record->len);
+
+	if (le32_to_cpu(record->magic) != STREAM_MAGIC || !record->version) {
+		stream_err(stream, "the stream is not one of mdev-pt, or is damaged");
+		return -EINVAL;
+	}
+	if (le16_to_cpu(record->version) > STREAM_VERSION) {
+		stream_err(stream, "the stream is of format %u, this host has %u: update it",
+			   le16_to_cpu(record->version), STREAM_VERSION);
+		return -EINVAL;
+	}
+	if (len > stream->size - stream->pos - sizeof(*record)) {
+		stream_err(stream, "the stream has a record of %zu bytes, which is too long",
+			   len);
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -322,35 +358,31 @@ static int check_stream(struct mdev_pt_stream *stream)
 {
 	struct record record;
 	size_t len, left;
+	u8 *payload;
 	int ret;
 
 	while (stream->pos < stream->len) {
 		left = stream->len - stream->pos;
-		if (stream->state)
-			return refuse(stream, "the stream goes on behind its end");
+		if (stream->state) {
+			stream_err(stream, "the stream goes on behind its end");
+			return -EINVAL;
+		}
 		if (left < sizeof(record))
 			return 0;
-
 		memcpy(&record, stream->buf + stream->pos, sizeof(record));
-		if (le32_to_cpu(record.magic) != STREAM_MAGIC)
-			return refuse(stream, "the stream is not one of mdev-pt, or is damaged");
-		if (!record.version)
-			return refuse(stream, "the stream is not as mdev-pt writes it");
-		if (le16_to_cpu(record.version) > STREAM_VERSION)
-			return refuse(stream, "the stream is of format %u, this host has %u: update it",
-				      le16_to_cpu(record.version),
-				      STREAM_VERSION);
+		ret = check_header(stream, &record);
+		if (ret)
+			return ret;
 		len = le32_to_cpu(record.len);
-		if (len > stream->size - stream->pos - sizeof(record))
-			return refuse(stream, "the stream has a record of %zu bytes, which is too long",
-				      len);
 		if (left - sizeof(record) < len)
 			return 0;
 
 		stream->pos += sizeof(record);
-		if (le32_to_cpu(record.crc) !=
-		    record_crc(&record, stream->buf + stream->pos, len))
-			return refuse(stream, "the stream is damaged: wrong checksum");
+		payload = stream->buf + stream->pos;
+		if (le32_to_cpu(record.crc) != record_crc(&record, payload, len)) {
+			stream_err(stream, "the stream is damaged: wrong checksum");
+			return -EINVAL;
+		}
 		ret = check_record(stream, le16_to_cpu(record.type),
 				   stream->pos, len);
 		if (ret)
@@ -449,9 +481,10 @@ static ssize_t stream_write(struct file *filp, const char __user *buf,
 		goto out;
 
 	if (count > stream->size - stream->len) {
-		stream->error = refuse(stream, "the stream is longer than %zu bytes",
-				       stream->size);
-		ret = stream->error;
+		stream_err(stream, "the stream is longer than %zu bytes",
+			   stream->size);
+		stream->error = -EINVAL;
+		ret = -EINVAL;
 		goto out;
 	}
 	if (copy_from_user(stream->buf + stream->len, buf, count)) {

@@ -23,7 +23,7 @@ TRACE_EVENT(mdev_pt_state,
 		__field(int, ret)
 	),
 	TP_fast_assign(
-		mdev_pt_assign_str(dev, dev_name(dev));
+		mdev_pt_assign_dev_name();
 		__entry->from = from;
 		__entry->to = to;
 		__entry->ret = ret;
@@ -41,7 +41,7 @@ DECLARE_EVENT_CLASS(mdev_pt_timed,
 		__field(int, ret)
 	),
 	TP_fast_assign(
-		mdev_pt_assign_str(dev, dev_name(dev));
+		mdev_pt_assign_dev_name();
 		__entry->us = us;
 		__entry->ret = ret;
 	),
@@ -68,7 +68,7 @@ TRACE_EVENT(mdev_pt_tracking,
 		__field(unsigned int, mode)
 	),
 	TP_fast_assign(
-		mdev_pt_assign_str(dev, dev_name(dev));
+		mdev_pt_assign_dev_name();
 		__entry->mode = mode;
 	),
 	TP_printk("%s mode=%u", __get_str(dev), __entry->mode)
@@ -83,7 +83,7 @@ TRACE_EVENT(mdev_pt_dirty,
 		__field(u64, len)
 	),
 	TP_fast_assign(
-		mdev_pt_assign_str(dev, dev_name(dev));
+		mdev_pt_assign_dev_name();
 		__entry->iova = iova;
 		__entry->len = len;
 	),
