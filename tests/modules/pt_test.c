@@ -503,7 +503,7 @@ static int check_registration(void)
 		return -ENOTRECOVERABLE;
 	bad.type = "test-migrates";
 	bad.ops = &migrates;
-	if (mdev_pt_register_vendor_driver(&bad) != -EOPNOTSUPP)
+	if (mdev_pt_register_vendor_driver(&bad) != -EINVAL)
 		return -ENOTRECOVERABLE;
 	bad.ops = NULL;
 	if (mdev_pt_register_vendor_driver(&bad) != -EINVAL)
