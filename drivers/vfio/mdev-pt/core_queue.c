@@ -891,20 +891,6 @@ int mdev_pt_queues_save(struct mdev_pt_device *pt, void *buf)
 }
 EXPORT_SYMBOL_GPL(mdev_pt_queues_save);
 
-static bool saved_is_valid(const struct mdev_pt_queue_map *map,
-			   const struct saved_queue *saved)
-{
-	u32 entries = le32_to_cpu(saved->len) / map->desc_size;
-
-	if (le32_to_cpu(saved->nr_config) != map->nr_config)
-		return false;
-	if (!(le32_to_cpu(saved->ctl) & map->enable))
-		return true;
-	return entries <= map->max_entries &&
-	       le32_to_cpu(saved->head) < entries &&
-	       le32_to_cpu(saved->tail) < entries;
-}
-
 static int load_queue(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
 		      const struct saved_queue *saved)
 {
@@ -933,7 +919,8 @@ int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf)
 	int ret = 0;
 
 	for (q = pt->mig->queues; q < queues_end(pt->mig); q++) {
-		if (!saved_is_valid(q->map, saved++)) {
+		/* The rest a user may write to the registers as well. */
+		if (le32_to_cpu(saved++->nr_config) != q->map->nr_config) {
 			pci_err(pt->vdev.pdev, "migration: the stream has a queue that no such device has\n");
 			return -EINVAL;
 		}
