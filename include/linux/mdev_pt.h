@@ -145,8 +145,7 @@ struct mdev_pt_vendor_ops {
  * @load: give the quiesced function, whatever state it has, the state of @size
  *	bytes in @buf, at any address, which @save of @version wrote at the
  *	source: this one or an older one. The core has checked device, length
- *	and checksum; the content is as hostile as any stream. An error has the
- *	source go on.
+ *	and checksum; the content is as hostile as any stream.
  *
  * The state machine, the data file and the stream are the core's; so are dirty
  * pages, for a vendor that has added its queues, see mdev_pt_add_queues(). All
