@@ -91,7 +91,7 @@ FIXTURE_TEARDOWN(inflight)
 	/* Their mappings hold the device. */
 	if (self->nvme.regs)
 		nvme_stop(&self->nvme);
-	if (self->vf.regs)
+	if (self->vf.u)
 		igbvf_stop(&self->vf);
 	if (self->dma.function.bdf[0])
 		EXPECT_EQ(0, dma_close(&self->dma));

@@ -5,7 +5,8 @@
 #
 # Run the selftests that were built into this script's directory, all or one,
 # in the lab host. Each prints its KTAP. Exit status: how many of them failed.
-# WITHOUT, in the environment, is a program that "all" leaves out.
+# WITHOUT and ONLY, in the environment, name programs that "all" leaves out, or
+# does not.
 
 cd "$(dirname "$0")" || exit 125
 failed=()
@@ -21,7 +22,7 @@ vendors_of()
 
 	mkdir -p "${config%/*}"
 	case $1 in
-	sample|igd)
+	sample|igd|dirty|doorbell)
 		rm -f "$config" ;;
 	*)
 		# shellcheck disable=SC2086 # a list
@@ -51,7 +52,9 @@ else
 		[[ -f $program && -x $program && $program != *.* ]] || continue
 		# Its device is a model that other tests don't need.
 		[ "$program" != igd ] || [ -n "$(lspci -d 8086::0300)" ] || continue
-		[ "$program" = "${WITHOUT-}" ] || run "$program"
+		[[ " ${WITHOUT-} " != *" $program "* ]] || continue
+		[[ -z ${ONLY-} || " $ONLY " == *" $program "* ]] || continue
+		run "$program"
 	done
 fi
 

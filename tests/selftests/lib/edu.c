@@ -94,6 +94,11 @@ int vendor_alias(const char *alias, const char *module)
 	return fclose(file) ? -errno : 0;
 }
 
+void vendor_no_alias(void)
+{
+	unlink(ALIASES);
+}
+
 int edu_bind(struct edu *edu)
 {
 	int ret;
@@ -117,7 +122,7 @@ int edu_unbind(struct edu *edu)
 	if (mdev_exists(edu->uuid))
 		mdev_remove(edu->uuid);
 	pci_bind(edu->bdf, NULL);
-	unlink(ALIASES);
+	vendor_no_alias();
 	if (sysfs_exists("/sys/module/pt_test_other"))
 		ret = module_unload("pt_test_other");
 	return module_unload("pt_test") ? : ret;

@@ -37,6 +37,7 @@ void vendor_clear_calls(void);
 int vendor_calls(const char *op);
 /* A plain modprobe file; a device alias hides the sample's, for the same device. */
 int vendor_alias(const char *alias, const char *module);
+void vendor_no_alias(void);
 
 /* Loads pt_test and binds the device; -ENODEV: there is none here. */
 int edu_bind(struct edu *edu);

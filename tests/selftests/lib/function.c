@@ -184,6 +184,24 @@ int function_offer(struct function *f, const char *driver)
 	return ret;
 }
 
+int function_offer_type(struct function *f, const char *type)
+{
+	int ret;
+
+	ret = remove_mdev(f);
+	if (!ret)
+		ret = pci_bind(f->bdf, "pt");
+	if (ret)
+		return ret;
+
+	uuid_make(f->uuid);
+	f->name = f->uuid;
+	ret = mdev_create(f->bdf, type, f->uuid);
+	if (ret)
+		f->uuid[0] = '\0';
+	return ret;
+}
+
 int function_withdraw(struct function *f)
 {
 	int ret = remove_mdev(f);

@@ -53,6 +53,8 @@ int function_load_drivers(void);
 int function_take(struct function *f, const struct function_kind *kind);
 /* @driver: "vfio-pci" or "pt", which gets an mdev too; ends an earlier offer */
 int function_offer(struct function *f, const char *driver);
+/* Through "pt", with an mdev of the function's own of that type */
+int function_offer_type(struct function *f, const char *type);
 /* Also unbinds. */
 int function_withdraw(struct function *f);
 /* One VF, without a driver unless the PF is bound to "pt" */

@@ -28,18 +28,6 @@
 #define VTIVAR0		0x1700
 /* queue 0, receive and transmit: vector 1 */
 #define VTIVAR0_VECTOR1	0x8181
-#define RING_BAL	0x00
-#define RING_BAH	0x04
-#define RING_LEN	0x08
-#define RING_SRRCTL	0x0c
-#define RING_HEAD	0x10
-#define RING_TAIL	0x18
-#define RING_DCTL	0x28
-#define DCTL_ENABLE	(1u << 25)
-#define RX_RING		0x2800
-#define TX_RING		0x3800
-/* One buffer, of 2 KB */
-#define SRRCTL_ADVANCED	(1u << 25 | 2)
 
 /* The messages that Linux's PF driver knows */
 #define VF_RESET	0x0001
@@ -59,19 +47,32 @@
 #define TX_PAYLEN(len)	((uint32_t)(len) << 14)
 #define DESC_DD		(1u << 0)
 
-static uint32_t reg_read(struct igbvf *vf, size_t offset)
+uint32_t igbvf_reg_read(struct igbvf *vf, size_t offset)
 {
-	return *(volatile uint32_t *)(vf->regs + offset);
+	volatile uint8_t *page = vf->page[offset / PAGE];
+	uint32_t value = ~0u;
+
+	if (page)
+		return *(volatile uint32_t *)(page + offset % PAGE);
+	vfio_read(vf->u, VFIO_PCI_BAR0_REGION_INDEX, offset, &value,
+		  sizeof(value));
+	return value;
 }
 
-static void reg_write(struct igbvf *vf, size_t offset, uint32_t value)
+void igbvf_reg_write(struct igbvf *vf, size_t offset, uint32_t value)
 {
-	*(volatile uint32_t *)(vf->regs + offset) = value;
+	volatile uint8_t *page = vf->page[offset / PAGE];
+
+	if (page)
+		*(volatile uint32_t *)(page + offset % PAGE) = value;
+	else
+		vfio_write(vf->u, VFIO_PCI_BAR0_REGION_INDEX, offset, &value,
+			   sizeof(value));
 }
 
 static uint32_t mailbox_read(struct igbvf *vf)
 {
-	vf->mailbox |= reg_read(vf, V2PMAILBOX);
+	vf->mailbox |= igbvf_reg_read(vf, V2PMAILBOX);
 	return vf->mailbox;
 }
 
@@ -95,7 +96,7 @@ static int mailbox_own(struct igbvf *vf)
 	long end = now_ms() + IGBVF_TIMEOUT_MS;
 
 	do {
-		reg_write(vf, V2PMAILBOX, V2PMAILBOX_VFU);
+		igbvf_reg_write(vf, V2PMAILBOX, V2PMAILBOX_VFU);
 		if (mailbox_read(vf) & V2PMAILBOX_VFU) {
 			vf->mailbox &= ~V2PMAILBOX_VFU;
 			return 0;
@@ -115,8 +116,8 @@ static int mailbox_receive(struct igbvf *vf, uint32_t *message)
 	if (ret)
 		return ret;
 	for (i = 0; i < MSG_LEN; i++)
-		message[i] = reg_read(vf, VMBMEM + i * 4);
-	reg_write(vf, V2PMAILBOX, V2PMAILBOX_ACK);
+		message[i] = igbvf_reg_read(vf, VMBMEM + i * 4);
+	igbvf_reg_write(vf, V2PMAILBOX, V2PMAILBOX_ACK);
 	return 0;
 }
 
@@ -130,8 +131,8 @@ static int mailbox_call(struct igbvf *vf, uint32_t *message)
 	if (ret)
 		return ret;
 	for (i = 0; i < MSG_LEN; i++)
-		reg_write(vf, VMBMEM + i * 4, message[i]);
-	reg_write(vf, V2PMAILBOX, V2PMAILBOX_REQ);
+		igbvf_reg_write(vf, VMBMEM + i * 4, message[i]);
+	igbvf_reg_write(vf, V2PMAILBOX, V2PMAILBOX_REQ);
 
 	do {
 		ret = mailbox_receive(vf, message);
@@ -172,19 +173,19 @@ static int say_reset(struct igbvf *vf)
 	return message[0] & MSG_ACK ? 0 : -EACCES;
 }
 
-static int ring_start(struct igbvf *vf, uint32_t ring, uint64_t iova)
+static uint32_t ring_registers(const struct igbvf_ring *ring)
 {
+	return ring->receive ? IGBVF_RX_RING(ring->queue) :
+	       IGBVF_TX_RING(ring->queue);
+}
+
+static int ring_enable(struct igbvf *vf, struct igbvf_ring *ring, bool enable)
+{
+	uint32_t reg = ring_registers(ring) + IGBVF_RING_DCTL;
 	long end = now_ms() + IGBVF_TIMEOUT_MS;
 
-	reg_write(vf, ring + RING_BAL, iova);
-	reg_write(vf, ring + RING_BAH, iova >> 32);
-	reg_write(vf, ring + RING_LEN, ENTRIES * 16);
-	if (ring == RX_RING)
-		reg_write(vf, ring + RING_SRRCTL, SRRCTL_ADVANCED);
-	reg_write(vf, ring + RING_HEAD, 0);
-	reg_write(vf, ring + RING_TAIL, 0);
-	reg_write(vf, ring + RING_DCTL, DCTL_ENABLE);
-	while (!(reg_read(vf, ring + RING_DCTL) & DCTL_ENABLE)) {
+	igbvf_reg_write(vf, reg, enable ? IGBVF_DCTL_ENABLE : 0);
+	while (!(igbvf_reg_read(vf, reg) & IGBVF_DCTL_ENABLE) != !enable) {
 		if (now_ms() > end)
 			return -ETIMEDOUT;
 		usleep(500);
@@ -192,18 +193,129 @@ static int ring_start(struct igbvf *vf, uint32_t ring, uint64_t iova)
 	return 0;
 }
 
+int igbvf_ring_start(struct igbvf *vf, struct igbvf_ring *ring)
+{
+	uint32_t regs = ring_registers(ring);
+
+	ring->head = 0;
+	ring->tail = 0;
+	igbvf_reg_write(vf, regs + IGBVF_RING_BAL, ring->iova);
+	igbvf_reg_write(vf, regs + IGBVF_RING_BAH, ring->iova >> 32);
+	igbvf_reg_write(vf, regs + IGBVF_RING_LEN, ring->entries * 16);
+	if (ring->receive) {
+		igbvf_reg_write(vf, regs + IGBVF_RING_SRRCTL, ring->srrctl);
+	} else {
+		igbvf_reg_write(vf, regs + IGBVF_RING_WBAH, ring->writeback >> 32);
+		igbvf_reg_write(vf, regs + IGBVF_RING_WBAL,
+			  ring->writeback | !!ring->writeback);
+	}
+	igbvf_reg_write(vf, regs + IGBVF_RING_HEAD, 0);
+	igbvf_reg_write(vf, regs + IGBVF_RING_TAIL, 0);
+	return ring_enable(vf, ring, true);
+}
+
+int igbvf_ring_stop(struct igbvf *vf, struct igbvf_ring *ring)
+{
+	int ret = ring_enable(vf, ring, false);
+
+	/* As Linux's driver does, whatever the register says. */
+	usleep(10000);
+	return ret;
+}
+
+uint32_t igbvf_ring_room(const struct igbvf_ring *ring)
+{
+	return (ring->head + ring->entries - ring->tail - 1) % ring->entries;
+}
+
+static void ring_fill(struct igbvf_ring *ring, uint64_t first, uint64_t second)
+{
+	volatile uint32_t *desc = ring->desc[ring->tail];
+
+	desc[0] = first;
+	desc[1] = first >> 32;
+	desc[2] = second;
+	desc[3] = second >> 32;
+	ring->tail = (ring->tail + 1) % ring->entries;
+}
+
+/* The header's address is where the VF will say that it is done. */
+void igbvf_ring_fill_rx(struct igbvf_ring *ring, uint64_t packet,
+			uint64_t header)
+{
+	ring_fill(ring, packet, header);
+}
+
+void igbvf_ring_fill_tx(struct igbvf_ring *ring, uint64_t iova, size_t len)
+{
+	uint64_t command = TX_DATA | TX_EOP | TX_IFCS | TX_RS | TX_DEXT | len;
+
+	ring_fill(ring, iova, (uint64_t)TX_PAYLEN(len) << 32 | command);
+}
+
+void igbvf_ring_bell(struct igbvf *vf, struct igbvf_ring *ring)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	igbvf_reg_write(vf, ring_registers(ring) + IGBVF_RING_TAIL, ring->tail);
+}
+
+static bool desc_done(const struct igbvf_ring *ring)
+{
+	const volatile uint32_t *desc = ring->desc[ring->head];
+
+	if (!ring->receive)
+		return desc[3] & DESC_DD;
+	/* For legacy descriptors QEMU's model writes back advanced ones. */
+	if (!(ring->srrctl & 7u << 25))
+		return (desc[2] | desc[3]) & DESC_DD;
+	return desc[2] & DESC_DD;
+}
+
+uint32_t igbvf_ring_done(struct igbvf *vf, struct igbvf_ring *ring)
+{
+	uint32_t count = 0, head;
+
+	if (ring->writeback) {
+		head = igbvf_reg_read(vf, ring_registers(ring) + IGBVF_RING_HEAD);
+		count = (head + ring->entries - ring->head) % ring->entries;
+		ring->head = head;
+		return count;
+	}
+	while (ring->head != ring->tail && desc_done(ring)) {
+		ring->head = (ring->head + 1) % ring->entries;
+		count++;
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return count;
+}
+
+/* A page that a vendor traps is not mapped. */
 static int map_registers(struct igbvf *vf, struct vfio_user *u)
 {
-	void *regs;
-	int ret;
+	void *page;
+	int ret, i;
 
-	ret = vfio_mmap(u, VFIO_PCI_BAR0_REGION_INDEX, 0, 4 * PAGE, &regs);
-	if (ret)
-		return ret;
 	vf->u = u;
-	vf->regs = regs;
-	vf->regs_len = 4 * PAGE;
+	for (i = 0; i < IGBVF_PAGES; i++) {
+		ret = vfio_mmap(u, VFIO_PCI_BAR0_REGION_INDEX, i * PAGE, PAGE,
+				&page);
+		if (!ret)
+			vf->page[i] = page;
+		else if (ret != -EINVAL)
+			return ret;
+	}
 	return 0;
+}
+
+static void unmap_registers(struct igbvf *vf)
+{
+	int i;
+
+	for (i = 0; i < IGBVF_PAGES; i++) {
+		if (vf->page[i])
+			munmap((void *)vf->page[i], PAGE);
+		vf->page[i] = NULL;
+	}
 }
 
 int igbvf_receiving(struct vfio_user *u)
@@ -212,10 +324,10 @@ int igbvf_receiving(struct vfio_user *u)
 	int ret;
 
 	ret = map_registers(&vf, u);
-	if (ret)
-		return ret;
-	ret = !!(reg_read(&vf, RX_RING + RING_DCTL) & DCTL_ENABLE);
-	munmap((void *)vf.regs, vf.regs_len);
+	if (!ret)
+		ret = !!(igbvf_reg_read(&vf, IGBVF_RX_RING(0) + IGBVF_RING_DCTL) &
+			 IGBVF_DCTL_ENABLE);
+	unmap_registers(&vf);
 	return ret;
 }
 
@@ -227,8 +339,18 @@ int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
 
 	memset(vf, 0, sizeof(*vf));
 	memset(memory, 0, IGBVF_RING_MEM);
-	vf->rx = memory;
-	vf->tx = (void *)((uint8_t *)memory + PAGE);
+	vf->rx = (struct igbvf_ring){
+		.receive = true,
+		.desc = memory,
+		.entries = ENTRIES,
+		.iova = iova,
+		.srrctl = IGBVF_ADVANCED | IGBVF_PACKET(2),
+	};
+	vf->tx = (struct igbvf_ring){
+		.desc = (void *)((uint8_t *)memory + PAGE),
+		.entries = ENTRIES,
+		.iova = iova + PAGE,
+	};
 	vf->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 	ret = map_registers(vf, u);
@@ -241,7 +363,7 @@ int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
 	if (ret)
 		return ret;
 
-	reg_write(vf, VTCTRL, VTCTRL_RST);
+	igbvf_reg_write(vf, VTCTRL, VTCTRL_RST);
 	/*
 	 * The PF may see our first message before it sees the reset, which then
 	 * ends what the message began: the next is refused, or not answered.
@@ -249,42 +371,36 @@ int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
 	for (i = 0, ret = -EAGAIN; i < 3 && ret; i++)
 		ret = say_reset(vf);
 	if (!ret)
-		ret = ring_start(vf, RX_RING, iova);
+		ret = igbvf_ring_start(vf, &vf->rx);
 	if (!ret)
-		ret = ring_start(vf, TX_RING, iova + PAGE);
+		ret = igbvf_ring_start(vf, &vf->tx);
 	if (ret)
 		return ret;
 
-	reg_write(vf, VTIVAR0, VTIVAR0_VECTOR1);
+	igbvf_reg_write(vf, VTIVAR0, VTIVAR0_VECTOR1);
 	/* Read to clear; from now on, each message clears its cause. */
-	reg_read(vf, VTEICR);
-	reg_write(vf, VTEIAC, 1u << 1);
-	reg_write(vf, VTEIMS, 1u << 1);
+	igbvf_reg_read(vf, VTEICR);
+	igbvf_reg_write(vf, VTEIAC, 1u << 1);
+	igbvf_reg_write(vf, VTEIMS, 1u << 1);
 	return 0;
 }
 
 void igbvf_stop(struct igbvf *vf)
 {
-	if (vf->regs) {
-		reg_write(vf, VTEIMC, ~0u);
-		reg_write(vf, VTCTRL, VTCTRL_RST);
-		munmap((void *)vf->regs, vf->regs_len);
+	if (vf->u) {
+		igbvf_reg_write(vf, VTEIMC, ~0u);
+		igbvf_reg_write(vf, VTCTRL, VTCTRL_RST);
+		unmap_registers(vf);
 		vfio_irq_disable(vf->u, VFIO_PCI_MSIX_IRQ_INDEX);
+		vf->u = NULL;
 	}
 	close(vf->eventfd);
 }
 
 int igbvf_post(struct igbvf *vf, uint64_t iova)
 {
-	volatile uint32_t *desc = vf->rx[vf->rx_tail];
-
-	desc[0] = iova;
-	desc[1] = iova >> 32;
-	desc[2] = 0;
-	desc[3] = 0;
-	vf->rx_tail = (vf->rx_tail + 1) % ENTRIES;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	reg_write(vf, RX_RING + RING_TAIL, vf->rx_tail);
+	igbvf_ring_fill_rx(&vf->rx, iova, 0);
+	igbvf_ring_bell(vf, &vf->rx);
 	return 0;
 }
 
@@ -303,7 +419,8 @@ static int desc_wait(const volatile uint32_t *status, int timeout_ms)
 
 int igbvf_receive(struct igbvf *vf, int timeout_ms)
 {
-	volatile uint32_t *desc = vf->rx[(vf->rx_tail + ENTRIES - 1) % ENTRIES];
+	uint32_t last = (vf->rx.tail + ENTRIES - 1) % ENTRIES;
+	volatile uint32_t *desc = vf->rx.desc[last];
 	int ret = desc_wait(&desc[2], timeout_ms);
 
 	return ret ? ret : (int)(desc[3] & 0xffff);
@@ -311,14 +428,9 @@ int igbvf_receive(struct igbvf *vf, int timeout_ms)
 
 int igbvf_send(struct igbvf *vf, uint64_t iova, size_t len)
 {
-	volatile uint32_t *desc = vf->tx[vf->tx_tail];
+	volatile uint32_t *desc = vf->tx.desc[vf->tx.tail];
 
-	desc[0] = iova;
-	desc[1] = iova >> 32;
-	desc[2] = TX_DATA | TX_EOP | TX_IFCS | TX_RS | TX_DEXT | len;
-	desc[3] = TX_PAYLEN(len);
-	vf->tx_tail = (vf->tx_tail + 1) % ENTRIES;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	reg_write(vf, TX_RING + RING_TAIL, vf->tx_tail);
+	igbvf_ring_fill_tx(&vf->tx, iova, len);
+	igbvf_ring_bell(vf, &vf->tx);
 	return desc_wait(&desc[3], IGBVF_TIMEOUT_MS);
 }

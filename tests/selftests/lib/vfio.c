@@ -75,16 +75,32 @@ static int attach_group(struct vfio_user *u, const char *function)
 	return ret == -EINVAL && !in_container(u->group) ? -ENODEV : ret;
 }
 
+/*
+ * The kernel tries the function's lock once before it resets it, and gives up:
+ * -EAGAIN. In 6.1 whoever reads its uevent file has that lock.
+ */
+static bool try_again(int ret, unsigned int *tries)
+{
+	if (ret != -EAGAIN || ++*tries > 1000)
+		return false;
+	usleep(1000);
+	return true;
+}
+
 int vfio_open_group(struct vfio_user *u, const char *function,
 		    const char *name)
 {
+	unsigned int tries = 0;
 	int ret;
 
 	vfio_user_init(u);
 	ret = attach_group(u, function);
 	if (!ret) {
-		u->device = ioctl(u->group, VFIO_GROUP_GET_DEVICE_FD, name);
-		ret = u->device < 0 ? -errno : 0;
+		do {
+			u->device = ioctl(u->group, VFIO_GROUP_GET_DEVICE_FD,
+					  name);
+			ret = u->device < 0 ? -errno : 0;
+		} while (try_again(ret, &tries));
 	}
 	if (ret)
 		vfio_close(u);
@@ -388,7 +404,13 @@ int vfio_bus_master(struct vfio_user *u, bool on)
 
 int vfio_reset(struct vfio_user *u)
 {
-	return ioctl_errno(u->device, VFIO_DEVICE_RESET, NULL);
+	unsigned int tries = 0;
+	int ret;
+
+	do {
+		ret = ioctl_errno(u->device, VFIO_DEVICE_RESET, NULL);
+	} while (try_again(ret, &tries));
+	return ret;
 }
 
 int vfio_feature(struct vfio_user *u, uint32_t flags, void *data, size_t len)
