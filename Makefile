@@ -12,7 +12,7 @@ CONFIG  += CONFIG_MDEV_PT_IGB_VF=m CONFIG_MDEV_PT_IGD=m
 CONFIG  += $(if $(EXTRA),CONFIG_SAMPLE_MDEV_PT=m CONFIG_MDEV_PT_TEST=m)
 KBUILD   = $(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(CONFIG) $(KFLAGS)
 
-.PHONY: all modules tests install uninstall demo check check-debug bench-access shell clean help
+.PHONY: all modules tests install uninstall demo check check-debug check-migration bench-access bench-migration shell clean help
 
 all: modules
 
@@ -41,8 +41,14 @@ check:
 check-debug:
 	tests/check debug-lockdep debug-kasan
 
+check-migration:
+	tests/check-migration $(if $(filter-out all,$(KERNEL)),$(KERNEL))
+
 bench-access:
 	tests/bench/access.sh $(if $(filter-out all,$(KERNEL)),$(KERNEL))
+
+bench-migration:
+	tests/bench/migration.sh $(if $(filter-out all,$(KERNEL)),$(KERNEL))
 
 shell:
 	tests/lab/lab shell $(if $(filter-out all,$(KERNEL)),--kernel $(KERNEL)) --devices igb
@@ -57,6 +63,8 @@ help:
 	@echo '                  gives it to a guest, traffic passes; as root, about 5 minutes at first'
 	@echo 'make check        static checks and selftests, kernels 6.1, 6.12 and 7.3; KERNEL=6.12: one'
 	@echo 'make check-debug  the selftests on lockdep and KASAN kernels, which it builds first'
+	@echo 'make check-migration  guests that move, under traffic, and that do not (KERNEL=)'
 	@echo 'make bench-access what an access costs, beside vfio-pci (KERNEL=)'
+	@echo 'make bench-migration  what a live migration costs, beside virtio-net (KERNEL=)'
 	@echo 'make shell        a shell in the lab host with the modules installed (KERNEL=)'
 	@echo 'make clean        remove build/; tests/lab/lab clean: remove the cached lab'

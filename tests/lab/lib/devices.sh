@@ -9,6 +9,7 @@
 readonly DEVICES='igb virtio-net nvme edu vga'
 
 QEMU_DEVICES=()
+PEER_SIDE='' PEER_DIRECTORY=''
 MODEL_PIDS=()
 PORTS=0
 declare -A DEVICE_COUNT=()
@@ -40,14 +41,40 @@ add_root_port()
 # nic_mac KIND NUMBER FUNCTION: stable addresses, so that a test can name them.
 nic_mac()
 {
-	printf '52:54:00:%02x:%02x:%02x' "$1" "$2" "$3"
+	local side=0
+
+	[ "$PEER_SIDE" != b ] || side=128
+	printf '52:54:00:%02x:%02x:%02x' "$1" "$2" $((side + $3))
+}
+
+# join_peer SIDE DIRECTORY: this lab host is a or b of a pair, whose sockets are
+# in DIRECTORY. They have a network of their own, for management.
+join_peer()
+{
+	PEER_SIDE=$1 PEER_DIRECTORY=$2
+	peer_netdev management
+	QEMU_DEVICES+=(-device "virtio-net-pci,netdev=management,mac=$(nic_mac 9 0 0)")
+}
+
+# peer_netdev ID: a's end listens, b's connects when it can.
+peer_netdev()
+{
+	local options=server=on
+
+	[ "$PEER_SIDE" = a ] || options=server=off,reconnect-ms=500
+	QEMU_DEVICES+=(-netdev "stream,id=$1,$options,addr.type=unix,addr.path=$PEER_DIRECTORY/$1")
 }
 
 # An Intel 82576: 7 VFs (8086:10ca). A hub without other ports: nothing outside,
-# but PF and VFs talk through the device's own switch.
+# but PF and VFs talk through the device's own switch. In a pair the other's
+# device of the same number is on the same network.
 device_igb()
 {
 	add_root_port
+	if [ -n "$PEER_SIDE" ]; then
+		peer_netdev "igb$1-peer"
+		QEMU_DEVICES+=(-netdev "hubport,id=igb$1-out,hubid=$((100 + $1)),netdev=igb$1-peer")
+	fi
 	QEMU_DEVICES+=(-netdev "hubport,id=igb$1-net,hubid=$((100 + $1))"
 		       -device "igb,id=igb$1,bus=$PORT,netdev=igb$1-net,mac=$(nic_mac 1 "$1" 0)")
 }

@@ -6,19 +6,24 @@
 # shellcheck disable=SC2034 # the tests use it
 pci=/sys/bus/pci/devices
 
-# check NAME COMMAND...: one test; what the command said is shown if it fails.
+# check NAME COMMAND...: one test; what the command said is shown if it fails. A
+# function may set variables for the tests after it.
 check()
 {
-	local name=$1 output
+	local name=$1 output=/run/check.$$
 
 	shift
-	if output=$("$@" 2>&1); then
+	if "$@" >$output 2>&1; then
 		ktap_test_pass "$name"
 	else
 		ktap_test_fail "$name"
-		echo "# ${output//$'\n'/$'\n'# }"
+		sed 's/^/# /' $output
+		false
 	fi
 }
+
+# need NAME COMMAND...: the same, for what all later tests build on.
+need() { check "$@" || ktap_finished; }
 
 # until_true COMMAND...: wait for a condition, 60 s at most.
 until_true()

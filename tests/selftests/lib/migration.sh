@@ -1,0 +1,244 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A guest that moves between two QEMUs in one lab host, "slot0" and "slot1", and
+# its traffic. NIC=igb: each has a VF of the same igb as an mdev of type
+# pt-igb-vf; NIC=virtio: virtio-net and a tap each, for comparison. $build is
+# where tests are built; $here is where the guest is.
+
+NIC=${NIC:-igb}
+TYPE=${TYPE:-pt-igb-vf}
+here=slot0
+host_address=192.0.2.1
+guest_address=192.0.2.2
+guest_mac=52:54:00:0d:e0:10
+mtu=3000
+tcp_rate=200	# KB/s each way; 0: what gets through
+traffic=$build/selftests/tools/traffic
+declare -A UUID=([slot0]=6f0f3c2c-53a2-4b39-9d0c-6c8a7f1d0010 [slot1]=6f0f3c2c-53a2-4b39-9d0c-6c8a7f1d0011)
+declare -A VF=()
+
+# there: the slot where the guest isn't
+there() { if [ $here = slot0 ]; then echo slot1; else echo slot0; fi; }
+
+# A guest that never runs. KVM patches its code when a vCPU comes or goes whose
+# APIC is off; under TCG another CPU was seen to die of meeting that. So one is
+# always there.
+keep_kvm_as_it_is() { GUEST_MEM=64M guest-start idle -S; }
+
+# The network: sets INTERFACE, the host's own.
+setup_network()
+{
+	keep_kvm_as_it_is && "setup_$NIC" || return
+	ip address add $host_address/24 dev "$INTERFACE"
+	ip link set "$INTERFACE" mtu $mtu up
+}
+
+teardown_network()
+{
+	local slot
+
+	guest-stop idle
+	ip address flush dev "$INTERFACE"
+	for slot in slot0 slot1; do
+		case $NIC in
+		virtio)	ip link delete "$slot" ;;
+		igb)	remove_mdev "$slot" ;;
+		esac
+	done
+	[ "$NIC" != virtio ] || ip link delete br0
+}
+
+setup_virtio()
+{
+	local slot
+
+	INTERFACE=br0
+	modprobe tun || return
+	ip link add br0 type bridge
+	for slot in slot0 slot1; do
+		ip tuntap add "$slot" mode tap && ip link set "$slot" mtu $mtu master br0 up || return
+	done
+}
+
+setup_igb()
+{
+	local pf n
+
+	modprobe mdev_pt || return
+	pf=$(lspci -Dnd 8086:10c9 | cut -d' ' -f1)
+	INTERFACE=$(basename "$pci/$pf"/net/*)
+	echo 0 >"$pci/$pf/sriov_drivers_autoprobe"
+	echo 2 >"$pci/$pf/sriov_numvfs"
+	for n in 0 1; do
+		VF[slot$n]=$(basename "$(readlink "$pci/$pf/virtfn$n")")
+		echo pt >"$pci/${VF[slot$n]}/driver_override"
+		[ ! -e "$pci/${VF[slot$n]}/driver" ] || echo "${VF[slot$n]}" >"$pci/${VF[slot$n]}/driver/unbind"
+		echo "${VF[slot$n]}" >/sys/bus/pci/drivers_probe
+		create_mdev "slot$n" "$TYPE" || return
+	done
+}
+
+# create_mdev SLOT TYPE, remove_mdev SLOT
+create_mdev() { echo "${UUID[$1]}" >"$pci/${VF[$1]}/mdev_supported_types/$2/create"; }
+remove_mdev() { echo 1 >"/sys/bus/mdev/devices/${UUID[$1]}/remove"; }
+
+# start SLOT [QEMU-ARGUMENT...]: a QEMU with that slot's NIC
+start()
+{
+	local slot=$1 nic
+
+	shift
+	case $NIC in
+	virtio)	nic=(-netdev "tap,id=net0,ifname=$slot,script=no,downscript=no"
+		     -device virtio-net-pci,bus=rp0,netdev=net0) ;;
+	igb)	nic=(-device "vfio-pci,bus=rp0,sysfsdev=/sys/bus/mdev/devices/${UUID[$slot]},enable-migration=${MIGRATABLE:-on}") ;;
+	none)	nic=() ;;
+	esac
+	# Little memory, and what the guest freed is zeroes again: less to move.
+	GUEST_MEM=160M GUEST_APPEND=init_on_free=1 guest-start "$slot" -device pcie-root-port,id=rp0,chassis=1 "${nic[@]}" "$@"
+}
+
+# A QEMU at the other slot, which waits for the guest
+start_waiting() { start "$(there)" -incoming "unix:/run/guest/$(there).incoming"; }
+
+in_guest() { guest-exec --wait 180 $here "$1"; }
+
+# The guest's NIC, with its own address on it.
+guest_up()
+{
+	in_guest "ip link set eth0 address $guest_mac mtu $mtu && ip link set eth0 up &&
+		  ip address add $guest_address/24 dev eth0"
+}
+
+gone() { ! kill -0 "$(cat "/run/guest/$1.pid" 2>/dev/null)" 2>/dev/null; }
+running() { guest-qmp --until '"status": "running"' "$1" query-status >/dev/null; }
+
+kill_guest()
+{
+	kill -KILL "$(cat "/run/guest/$1.pid")"
+	until_true gone "$1"
+}
+
+# Migration
+
+# set_parameters JSON, capability NAME true|false: of the QEMU where the guest is
+set_parameters() { guest-qmp $here migrate-set-parameters "$1" >/dev/null; }
+
+capability()
+{
+	guest-qmp $here migrate-set-capabilities \
+		"{\"capabilities\": [{\"capability\": \"$1\", \"state\": $2}]}" >/dev/null
+}
+
+# moving PATTERN: wait until what QEMU says of the move that was begun last
+# matches, and print it.
+moving() { guest-qmp --until "$1" $here query-migrate; }
+readonly ENDED='"status": "(completed|failed|cancelled)"'
+status_becomes() { moving "\"status\": \"$1\"" >/dev/null; }
+# Round 1 is that of all pages.
+third_round() { moving '"dirty-sync-count": ([3-9]|[0-9]{2})' >/dev/null; }
+tenth_round() { moving '"dirty-sync-count": [0-9]{2}' >/dev/null; }
+
+readonly FAST='{"max-bandwidth": 0, "downtime-limit": 300}'
+readonly SLOW='{"max-bandwidth": 20000000, "downtime-limit": 1}'
+
+# The source is told when the destination didn't take the guest.
+begin_move()
+{
+	capability return-path true &&
+		guest-qmp $here migrate "{\"uri\": \"unix:/run/guest/$(there).incoming\"}" >/dev/null
+}
+
+begin_move_to_file()
+{
+	capability return-path false && guest-qmp $here migrate "{\"uri\": \"file:$1\"}" >/dev/null
+}
+
+# arrived: the move ends well; from now on the other slot is $here. MOVED is what
+# QEMU says of it.
+arrived()
+{
+	MOVED=$(moving "$ENDED") || return
+	[ "$(jq -r .status <<<"$MOVED")" = completed ] || { echo "$MOVED"; return 1; }
+	running "$(there)" && guest-stop $here || return
+	here=$(there)
+}
+
+# A whole move
+move() { start_waiting && set_parameters "$FAST" && begin_move && arrived; }
+
+figures()
+{
+	jq -r '"downtime \(.downtime) ms, total \(.["total-time"]) ms, " +
+	       "\(.ram.transferred / 1048576 | floor) MiB, \(.ram["dirty-sync-count"]) rounds"' <<<"$MOVED"
+}
+
+# Traffic
+
+# The guest fetches the program, which is in neither
+# its initrd nor on a disk, and both ends start.
+start_traffic()
+{
+	local sum
+
+	sum=$(md5sum <"$traffic")
+	rm -f /run/traffic.report
+	timeout 60 socat -u "FILE:$traffic" TCP-LISTEN:5001,reuseaddr &
+	in_guest "nc $host_address 5001 </dev/null >/run/traffic && chmod +x /run/traffic" || return
+	[ "$(in_guest 'md5sum </run/traffic')" = "$sum" ] || return
+	in_guest "setsid /run/traffic -t $tcp_rate listen /run/traffic.report </dev/null >/run/traffic.log 2>&1 &"
+	"$traffic" -t $tcp_rate connect /run/traffic.report $guest_address &
+	TRAFFIC=$!
+	until_true test -s /run/traffic.report
+}
+
+# What both ends have counted; the guest's as of its last answer.
+report() { "$traffic" show /run/traffic.report; }
+# The longest times begin anew at both ends.
+fresh_report() { "$traffic" fresh /run/traffic.report; }
+
+# value NAME [REPORT]
+value() { sed -n "s/.*\b$1=\([0-9]*\).*/\1/p" <<<"${2-$(report)}"; }
+
+# grown REPORT NAME...: all of them
+grown()
+{
+	local name before=$1 after
+
+	after=$(report)
+	shift
+	for name in "$@"; do
+		[ "$(value "$name" "$after")" -gt "$(value "$name" "$before")" ] || return
+	done
+}
+
+# Every flow goes on, and nothing wrong was seen in any.
+flows()
+{
+	until_true grown "$(report)" host_tcp_sent host_tcp_received host_udp_received host_echo_received \
+		guest_tcp_received guest_udp_received guest_multicast_received &&
+		unharmed "$(report)"
+}
+
+unharmed()
+{
+	! grep -oE '[a-z]*_(tcp_damaged|tcp_errors|udp_damaged|udp_duplicated|udp_reordered)=[1-9][0-9]*' <<<"$1"
+}
+
+# Both ends stop; all that one sent over TCP has come to the other.
+stop_traffic()
+{
+	local host guest
+
+	kill "$TRAFFIC"
+	until_true traffic_ended || return
+	host=$(report) guest=$(in_guest '/run/traffic show /run/traffic.report')
+	echo "$host"
+	echo "$guest"
+	[ "$(value host_tcp_sent "$host")" = "$(value guest_tcp_received "$guest")" ] &&
+		[ "$(value host_tcp_received "$host")" = "$(value guest_tcp_sent "$guest")" ] &&
+		unharmed "$host" && unharmed "$guest"
+}
+
+traffic_ended() { ! kill -0 "$TRAFFIC" 2>/dev/null && in_guest '! pidof traffic'; }

@@ -1,0 +1,213 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Usage: migrate.sh BUILD [MOVES]
+#
+# Live migration under traffic between two QEMUs in the lab host, from one VF of
+# an igb to another and back, MOVES times (5); then moves that fail, where the
+# guest has to go on where it is (device: igb). NIC=virtio: the same without our
+# device, to tell what of a failure is QEMU's.
+
+set -u
+build=$1
+moves=${2:-5}
+
+# shellcheck source=/dev/null
+. "$build/selftests/ktap_helpers.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/migration.sh
+. "$(dirname "$0")/lib/migration.sh"
+
+# Besides the address, all that a driver has to tell its device, or the PF:
+# jumbo frames, a VLAN, a second unicast address; multicast comes with traffic.
+comes_up()
+{
+	start $here && guest_up && in_guest "
+		modprobe -a 8021q macvlan &&
+		ip link add link eth0 name vlan7 type vlan id 7 &&
+		ip link add link eth0 name second type macvlan &&
+		ip address add 198.51.100.2/24 dev vlan7 && ip link set vlan7 up &&
+		ip link set second address $second_mac && ip link set second up &&
+		ip address add 203.0.113.2/24 dev second" || return
+	ip link add link "$INTERFACE" name vlan7 type vlan id 7
+	ip address add 198.51.100.1/24 dev vlan7
+	ip link set vlan7 up
+	ip address add 203.0.113.1/24 dev "$INTERFACE"
+	# Asked for by ARP, the guest would also give its first address.
+	ip neighbour add 203.0.113.2 lladdr $second_mac dev "$INTERFACE"
+	configured
+}
+second_mac=52:54:00:0d:e0:11
+
+configured()
+{
+	local address
+
+	for address in $guest_address 198.51.100.2 203.0.113.2; do
+		ping -c 2 -i 0.2 -W 5 "$address" || return
+	done
+	# One frame, which may not be split
+	ping -c 2 -i 0.2 -W 5 -M 'do' -s $((mtu - 28)) $guest_address &&
+		[ "$(in_guest 'cat /sys/class/net/eth0/address')" = $guest_mac ]
+}
+
+# A move and, once all flows again, no more than one outage: a loss of UDP a
+# second or more after the one before is another.
+one_move()
+{
+	local side before after
+
+	before=$(report)
+	fresh_report && move && flows || return
+	after=$(report)
+	for side in host guest; do
+		[ $(($(value ${side}_udp_outages "$after") - $(value ${side}_udp_outages "$before"))) -le 1 ] ||
+			{ echo "$before"; echo "$after"; return 1; }
+	done
+}
+
+# Held in precopy by a bandwidth that the guest's writes exceed, then let go.
+many_rounds()
+{
+	start_waiting && set_parameters "$SLOW" && begin_move && tenth_round &&
+		set_parameters "$FAST" && arrived && flows
+}
+
+back_and_forth()
+{
+	local n
+
+	for ((n = 1; n <= moves; n++)); do
+		one_move || { echo "move $n of $moves"; return 1; }
+		note
+	done
+}
+
+# note: QEMU's figures of the last move, and what the host saw of the guest
+note()
+{
+	echo "$(figures), no answer for $(($(value host_echo_gap) / 1000)) ms" >>/run/notes
+}
+show_notes() { sed 's/^/# /' /run/notes; : >/run/notes; }
+
+# Moves that fail: the guest goes on here, and can be moved another time.
+
+# stays NAME COMMAND...: a check; whatever it left is cleared away.
+stays()
+{
+	check "$@" && return
+	guest-qmp $here migrate_cancel >/dev/null
+	gone "$(there)" || kill_guest "$(there)"
+}
+
+# Begin a move which doesn't end by itself: when there is little left to move,
+# QEMU stops the guest and waits to be told to go on.
+begin_held() { start_waiting && set_parameters "$1" && capability pause-before-switchover true && begin_move; }
+
+still_here()
+{
+	capability pause-before-switchover false && running $here && flows && until_true gone "$(there)"
+}
+
+cancel() { guest-qmp $here migrate_cancel >/dev/null && status_becomes cancelled && still_here; }
+
+cancel_in_the_first_round() { begin_held "$SLOW" && cancel; }
+cancel_in_a_later_round() { begin_held "$SLOW" && third_round && cancel; }
+stopped() { begin_held "$FAST" && status_becomes pre-switchover; }
+cancel_when_stopped() { stopped && cancel; }
+
+# QEMU sees at once that the destination is gone, or when it has to go on.
+destination_dies()
+{
+	kill_guest "$(there)" && moving '"status": "(failed|pre-switchover)"' || return
+	guest-qmp $here migrate-continue '{"state": "pre-switchover"}'
+	status_becomes failed && still_here
+}
+
+destination_killed() { begin_held "$SLOW" && third_round && destination_dies; }
+destination_killed_when_stopped() { stopped && destination_dies; }
+
+disk_full()
+{
+	mkdir -p /run/small
+	mount -t tmpfs -o size=2M small /run/small
+	set_parameters "$FAST" && begin_move_to_file /run/small/stream && status_becomes failed || return
+	umount /run/small
+	still_here
+}
+
+# refused: the destination doesn't take the stream, and ends.
+refused()
+{
+	set_parameters "$FAST" && begin_move && status_becomes failed && still_here
+}
+
+without_device() { NIC=none start_waiting && refused; }
+
+other_type()
+{
+	remove_mdev "$(there)" && create_mdev "$(there)" pt-pci || return
+	MIGRATABLE=auto start_waiting && refused || return
+	remove_mdev "$(there)" && create_mdev "$(there)" "$TYPE"
+}
+
+# The PF has another address for that VF, so the guest can't take its own along.
+address_refused()
+{
+	local n
+
+	n=$(there)
+	n=${n#slot}
+	ip link set "$INTERFACE" vf "$n" mac 52:54:00:0d:e0:99 && start_waiting && refused || return
+	ip link set "$INTERFACE" vf "$n" mac 00:00:00:00:00:00
+}
+
+# Nothing is left that could go on, but the destination sees it and ends.
+source_killed()
+{
+	begin_held "$SLOW" && third_round && kill_guest $here && until_true gone "$(there)"
+}
+
+# A reset of the device, or a link that was lost, would have shown.
+driver_log() { in_guest 'dmesg | grep -iE "eth0|igbvf|virtio_net|watchdog|hung|reset"'; }
+driver_was_calm() { diff <(echo "$driver_log") <(driver_log); }
+
+host_was_calm() { ! dmesg | grep -E 'BUG|WARNING|Oops|DMAR:.*fault|refcount_t|blocked for more'; }
+
+ktap_print_header
+ktap_set_plan "$([ "$NIC" = igb ] && echo 21 || echo 19)"
+need "the host's network" setup_network
+need "a guest comes up, and its driver configures all it can" comes_up
+need "traffic in all directions" start_traffic
+need "all of it flows" flows
+driver_log=$(driver_log)
+
+need "one move: all flows on, UDP was lost at most while the guest stood still" one_move
+note
+show_notes
+check "what the driver configured works where it is now" configured
+need "a move with many rounds of precopy" many_rounds
+note
+show_notes
+need "$moves moves, back and forth" back_and_forth
+show_notes
+
+stays "cancelled in the first round" cancel_in_the_first_round
+stays "cancelled in a later round" cancel_in_a_later_round
+stays "cancelled when the guest had stopped" cancel_when_stopped
+stays "the destination is killed" destination_killed
+stays "the destination is killed when the guest has stopped" destination_killed_when_stopped
+stays "the stream goes to a disk that is full" disk_full
+stays "the destination has no such device" without_device
+if [ "$NIC" = igb ]; then
+	stays "the destination's mdev is of type pt-pci" other_type
+	stays "the destination's PF refuses the address" address_refused
+fi
+check "after all that, a move" one_move
+check "what the driver configured still works" configured
+check "all that was sent by TCP has arrived" stop_traffic
+check "the guest's driver had nothing to say" driver_was_calm
+check "the source is killed" source_killed
+check "the host's kernel had nothing to complain of" host_was_calm
+ktap_finished
