@@ -36,7 +36,8 @@ no_iommu_refused()
 		[ "$(cat "$pci/$vf/mdev_supported_types/pt-pci/available_instances")" = 1 ]
 }
 
-unloads() { modprobe -r mdev_pt && [ ! -e /sys/module/mdev_pt_core ]; }
+# The VF has had its vendor loaded.
+unloads() { modprobe -r mdev_pt mdev_pt_igb_vf && [ ! -e /sys/module/mdev_pt_core ]; }
 
 modprobe mdev_pt
 pf=$(lspci -Dnd 8086:10c9 | cut -d' ' -f1)
