@@ -122,38 +122,49 @@ int pci_driver(const char *bdf, char *driver, size_t len)
 	return 0;
 }
 
-int pci_bind(const char *bdf, const char *driver)
+static int unbind_other(const char *bdf, const char *driver)
 {
 	char bound[64];
 	int ret;
+
+	ret = pci_driver(bdf, bound, sizeof(bound));
+	if (ret <= 0)
+		return ret;
+	if (driver && !strcmp(bound, driver))
+		return 1;
+	ret = pci_attr_write(bdf, "driver/unbind", bdf);
+	/* Somebody else was quicker. */
+	return ret == -ENODEV || ret == -ENOENT ? 0 : ret;
+}
+
+/*
+ * Twice: a driver that probes asynchronously (nvme) can have matched before
+ * the override was there, and bind after the first look.
+ */
+int pci_bind(const char *bdf, const char *driver)
+{
+	int ret, round;
 
 	/* A newline alone clears it: an empty write never reaches sysfs. */
 	ret = pci_attr_write(bdf, "driver_override", driver ? driver : "\n");
 	if (ret)
 		return ret;
 
-	ret = pci_driver(bdf, bound, sizeof(bound));
-	if (ret < 0)
-		return ret;
-	if (ret) {
-		if (driver && !strcmp(bound, driver))
+	for (round = 0; round < 2; round++) {
+		ret = unbind_other(bdf, driver);
+		if (ret)
+			return ret < 0 ? ret : 0;
+		if (!driver)
 			return 0;
-		ret = pci_attr_write(bdf, "driver/unbind", bdf);
-		/* Somebody else was quicker. */
-		if (ret && ret != -ENODEV && ret != -ENOENT)
+		/* The driver's own errno comes from bind alone. */
+		ret = sysfs_write("/sys/bus/pci/drivers_probe", bdf);
+		if (ret)
 			return ret;
 	}
-	if (!driver)
-		return 0;
-
-	/* The driver's own errno comes from bind alone. */
-	ret = sysfs_write("/sys/bus/pci/drivers_probe", bdf);
-	if (ret)
-		return ret;
-	ret = pci_driver(bdf, bound, sizeof(bound));
+	ret = unbind_other(bdf, driver);
 	if (ret < 0)
 		return ret;
-	return strcmp(bound, driver) ? -ENODEV : 0;
+	return ret ? 0 : -ENODEV;
 }
 
 int pci_group(const char *bdf)
