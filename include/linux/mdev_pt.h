@@ -61,6 +61,7 @@ struct mdev_pt_device {
 	struct list_head traps;		/* from open() to close(), constant */
 	unsigned long trapped;		/* bit n: region n has traps */
 	struct mdev_pt_migration *mig;	/* NULL: it can't migrate */
+	bool memory_held;		/* by vdev.memory_lock */
 };
 
 /**
@@ -145,7 +146,8 @@ struct mdev_pt_vendor_ops {
  * @load: give the quiesced function, whatever state it has, the state of @size
  *	bytes in @buf, at any address, which @save of @version wrote at the
  *	source: this one or an older one. The core has checked device, length
- *	and checksum; the content is as hostile as any stream.
+ *	and checksum; the content is as hostile as any stream. An error has the
+ *	source go on.
  *
  * The state machine, the data file and the stream are the core's; so are dirty
  * pages, for a vendor that has added its queues, see mdev_pt_add_queues(). All
@@ -419,7 +421,8 @@ int mdev_pt_map_bar(struct mdev_pt_device *pt, unsigned int bar);
  *
  * Return: 0, -EINVAL for a register that isn't there, -ENXIO for a BAR that is
  *	not mapped, or, of a memory BAR, -EIO while the function does not decode
- *	memory: switched off by the user, in D3.
+ *	memory: in D3, or switched off by the user (not so in the callbacks of
+ *	a migration, for which the core switches it on).
  */
 int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		     unsigned int width, u64 *value);

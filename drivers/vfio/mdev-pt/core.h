@@ -94,6 +94,8 @@ long mdev_pt_ioctl_get_region_info(struct mdev_pt_device *pt,
 #endif
 
 /* core_bar.c */
+int mdev_pt_memory_hold(struct mdev_pt_device *pt);
+void mdev_pt_memory_release(struct mdev_pt_device *pt);
 int mdev_pt_bar_write_unless(struct mdev_pt_device *pt, unsigned int bar,
 			     u64 offset, unsigned int width, u64 value,
 			     const bool *stale);

@@ -12,20 +12,76 @@
 #include "compat.h"
 #include "core.h"
 
+/* What the user has set */
+static bool memory_is_on(struct vfio_pci_core_device *vdev)
+{
+	return *(__le16 *)(vdev->vconfig + PCI_COMMAND) &
+	       cpu_to_le16(PCI_COMMAND_MEMORY);
+}
+
 /*
  * With memory decoding off, in D3, or in a reset the access would hang or get a
  * machine check. A VF has no decoding of its own to switch off.
  */
-static bool memory_is_enabled(struct vfio_pci_core_device *vdev)
+static bool memory_is_enabled(struct mdev_pt_device *pt)
 {
+	struct vfio_pci_core_device *vdev = &pt->vdev;
 	struct pci_dev *pdev = vdev->pdev;
-	u16 cmd = le16_to_cpup((__le16 *)(vdev->vconfig + PCI_COMMAND));
+	u16 cmd = 0;
 
 	lockdep_assert_held(&vdev->memory_lock);
 
-	return (__force int)pdev->current_state < (__force int)PCI_D3hot &&
-	       !vdev->pm_runtime_engaged &&
-	       (pdev->no_command_memory || (cmd & PCI_COMMAND_MEMORY));
+	if ((__force int)pdev->current_state >= (__force int)PCI_D3hot ||
+	    vdev->pm_runtime_engaged)
+		return false;
+	if (pdev->no_command_memory || memory_is_on(vdev))
+		return true;
+
+	/* The user may have switched it off again meanwhile. */
+	if (pt->memory_held)
+		pci_read_config_word(pdev, PCI_COMMAND, &cmd);
+	return cmd & PCI_COMMAND_MEMORY;
+}
+
+/*
+ * For registers to be accessed though the user has switched memory off, as QEMU
+ * has at the destination: there the state comes before the configuration space.
+ * A VF has no such switch, but QEMU's models of VFs have. Not nested.
+ */
+int mdev_pt_memory_hold(struct mdev_pt_device *pt)
+{
+	struct vfio_pci_core_device *vdev = &pt->vdev;
+	struct pci_dev *pdev = vdev->pdev;
+	u16 cmd;
+
+	if (pm_runtime_resume_and_get(&pdev->dev))
+		return -EIO;
+
+	down_write(&vdev->memory_lock);
+	pt->memory_held = true;
+	pci_read_config_word(pdev, PCI_COMMAND, &cmd);
+	if (!(cmd & PCI_COMMAND_MEMORY))
+		pci_write_config_word(pdev, PCI_COMMAND,
+				      cmd | PCI_COMMAND_MEMORY);
+	up_write(&vdev->memory_lock);
+	return 0;
+}
+
+void mdev_pt_memory_release(struct mdev_pt_device *pt)
+{
+	struct vfio_pci_core_device *vdev = &pt->vdev;
+	struct pci_dev *pdev = vdev->pdev;
+	u16 cmd;
+
+	down_write(&vdev->memory_lock);
+	pt->memory_held = false;
+	pci_read_config_word(pdev, PCI_COMMAND, &cmd);
+	if (cmd & PCI_COMMAND_MEMORY && !memory_is_on(vdev))
+		pci_write_config_word(pdev, PCI_COMMAND,
+				      cmd & ~PCI_COMMAND_MEMORY);
+	up_write(&vdev->memory_lock);
+
+	pm_runtime_put(&pdev->dev);
 }
 
 static int io_read(void __iomem *io, unsigned int width, u64 *value)
@@ -110,7 +166,7 @@ static int bar_access(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 
 	down_read(&vdev->memory_lock);
 	if ((pci_resource_flags(pdev, bar) & IORESOURCE_MEM) &&
-	    !memory_is_enabled(vdev))
+	    !memory_is_enabled(pt))
 		ret = -EIO;
 	else if (stale && READ_ONCE(*stale))
 		ret = -EAGAIN;

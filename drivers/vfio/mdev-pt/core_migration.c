@@ -52,7 +52,11 @@ static int quiesce(struct mdev_pt_device *pt)
 
 	lockdep_assert_held(&mig->lock);
 
-	ret = mdev_pt_vendor_result(pt->ops->migration->quiesce(pt));
+	ret = mdev_pt_memory_hold(pt);
+	if (!ret) {
+		ret = mdev_pt_vendor_result(pt->ops->migration->quiesce(pt));
+		mdev_pt_memory_release(pt);
+	}
 	if (!ret) {
 		/* The last posts, and what was written up to now */
 		WRITE_ONCE(mig->stopped, true);
@@ -73,7 +77,11 @@ static int resume(struct mdev_pt_device *pt)
 
 	/* First: a look at running queues must not pass for the last one. */
 	WRITE_ONCE(mig->stopped, false);
-	ret = mdev_pt_vendor_result(pt->ops->migration->resume(pt));
+	ret = mdev_pt_memory_hold(pt);
+	if (!ret) {
+		ret = mdev_pt_vendor_result(pt->ops->migration->resume(pt));
+		mdev_pt_memory_release(pt);
+	}
 	mig->resume_us = ktime_us_delta(ktime_get(), start);
 	trace_mdev_pt_resume(&pt->vdev.pdev->dev, mig->resume_us, ret);
 	return ret;
@@ -164,22 +172,6 @@ static struct file *enter_stop_copy(struct mdev_pt_device *pt)
 	return filp;
 }
 
-static int load(struct mdev_pt_device *pt)
-{
-	struct mdev_pt_migration *mig = pt->mig;
-	bool touched;
-	int ret;
-
-	ret = mdev_pt_stream_give_state(mig->stream, pt, &touched);
-	if (ret) {
-		if (touched)
-			WRITE_ONCE(mig->state, VFIO_DEVICE_STATE_ERROR);
-		return ret;
-	}
-	end_stream(mig);
-	return 0;
-}
-
 #define ARC(from, to) ((from) << 8 | (to))
 
 /* One arc. Returns the stream's file where one begins, else NULL, or an error. */
@@ -208,7 +200,9 @@ static struct file *step(struct mdev_pt_device *pt, unsigned int next)
 	case ARC(VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RESUMING):
 		return begin_stream(mig, mdev_pt_stream_load(pt));
 	case ARC(VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_STOP):
-		ret = load(pt);
+		ret = mdev_pt_stream_loaded(mig->stream);
+		if (!ret)
+			end_stream(mig);
 		break;
 #ifdef VFIO_MIGRATION_PRE_COPY
 	case ARC(VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_PRE_COPY):
@@ -237,10 +231,8 @@ static struct file *step(struct mdev_pt_device *pt, unsigned int next)
 }
 
 /* The function is as after power-on. */
-static void after_reset(struct mdev_pt_device *pt)
+static void after_reset(struct mdev_pt_migration *mig)
 {
-	struct mdev_pt_migration *mig = pt->mig;
-
 	end_stream(mig);
 	WRITE_ONCE(mig->state, VFIO_DEVICE_STATE_RUNNING);
 	WRITE_ONCE(mig->stopped, false);
@@ -250,10 +242,9 @@ static void after_reset(struct mdev_pt_device *pt)
  * A reset can come while this thread holds the lock and waits for memory_lock,
  * which the one who resets holds: it must not wait for us, so we look after it.
  */
-static void migration_unlock(struct mdev_pt_device *pt)
+void mdev_pt_migration_unlock(struct mdev_pt_device *pt,
+			      struct mdev_pt_migration *mig)
 {
-	struct mdev_pt_migration *mig = pt->mig;
-
 	for (;;) {
 		spin_lock(&mig->reset_lock);
 		if (!mig->reset_pending)
@@ -262,10 +253,34 @@ static void migration_unlock(struct mdev_pt_device *pt)
 		spin_unlock(&mig->reset_lock);
 		/* Again: queues may have been stopped meanwhile. */
 		mdev_pt_queues_were_reset(pt);
-		after_reset(pt);
+		after_reset(mig);
 	}
 	mutex_unlock(&mig->lock);
 	spin_unlock(&mig->reset_lock);
+}
+
+static void migration_unlock(struct mdev_pt_device *pt)
+{
+	mdev_pt_migration_unlock(pt, pt->mig);
+}
+
+/*
+ * For who writes to @stream. False: the state machine has done with it, and the
+ * device may be gone; to be unlocked all the same.
+ */
+bool mdev_pt_migration_lock(struct mdev_pt_migration *mig,
+			    struct mdev_pt_stream *stream)
+{
+	mutex_lock(&mig->lock);
+	return mig->stream == stream;
+}
+
+/* The function may have half of a state. */
+void mdev_pt_migration_error(struct mdev_pt_migration *mig)
+{
+	lockdep_assert_held(&mig->lock);
+
+	WRITE_ONCE(mig->state, VFIO_DEVICE_STATE_ERROR);
 }
 
 /* In between create and remove; memory_lock may be held. */
@@ -485,9 +500,9 @@ int mdev_pt_migration_create(struct mdev_pt_device *pt)
 /* No user is left; also without mdev_pt_migration_create(). */
 void mdev_pt_migration_destroy(struct mdev_pt_device *pt)
 {
+	/* A stream's file may still refer to it. */
 	if (pt->mig)
 		kobject_put(&pt->mig->kobj);
-	pt->mig = NULL;
 }
 
 void mdev_pt_migration_release(struct kobject *kobj)
@@ -511,7 +526,7 @@ void mdev_pt_migration_open(struct mdev_pt_device *pt)
 	struct mdev_pt_migration *mig = pt->mig;
 
 	mutex_lock(&mig->lock);
-	after_reset(pt);
+	after_reset(mig);
 	migration_unlock(pt);
 }
 
@@ -522,7 +537,7 @@ void mdev_pt_migration_close(struct mdev_pt_device *pt)
 
 	mutex_lock(&mig->lock);
 	mdev_pt_dirty_stop(pt);
-	after_reset(pt);
+	after_reset(mig);
 	migration_unlock(pt);
 	mdev_pt_queues_end(pt);
 }

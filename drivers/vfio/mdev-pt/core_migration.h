@@ -165,6 +165,11 @@ void mdev_pt_migration_open(struct mdev_pt_device *pt);
 void mdev_pt_migration_close(struct mdev_pt_device *pt);
 void mdev_pt_migration_reset_done(struct mdev_pt_device *pt);
 
+bool mdev_pt_migration_lock(struct mdev_pt_migration *mig,
+			    struct mdev_pt_stream *stream);
+void mdev_pt_migration_unlock(struct mdev_pt_device *pt,
+			      struct mdev_pt_migration *mig);
+void mdev_pt_migration_error(struct mdev_pt_migration *mig);
 int mdev_pt_feature_data_size(struct mdev_pt_device *pt, u32 flags,
 			      void __user *arg, size_t argsz);
 
@@ -178,8 +183,7 @@ struct file *mdev_pt_stream_file(struct mdev_pt_stream *stream);
 void mdev_pt_stream_set_precopy(struct mdev_pt_stream *stream, bool precopy);
 int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
 			      struct mdev_pt_device *pt);
-int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
-			      struct mdev_pt_device *pt, bool *touched);
+int mdev_pt_stream_loaded(struct mdev_pt_stream *stream);
 void mdev_pt_stream_fail(struct mdev_pt_stream *stream, int error);
 void mdev_pt_stream_end(struct mdev_pt_stream *stream);
 size_t mdev_pt_stream_size(struct mdev_pt_device *pt);

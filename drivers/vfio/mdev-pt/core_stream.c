@@ -62,6 +62,9 @@ struct identity {
 /*
  * struct mdev_pt_stream - one file, read by the user or written
  * @ref: the file's and the state machine's
+ * @pt: the device; held, but without the state machine's reference no longer of
+ *	use
+ * @mig: its migration; held
  * @pdev: for messages; held
  * @identity: of this device
  * @lock: guards what follows
@@ -78,6 +81,8 @@ struct identity {
  */
 struct mdev_pt_stream {
 	struct kref ref;
+	struct mdev_pt_device *pt;
+	struct mdev_pt_migration *mig;
 	struct pci_dev *pdev;
 	struct identity identity;
 	struct mutex lock;	/* guards what follows */
@@ -107,6 +112,8 @@ static void stream_release(struct kref *ref)
 
 	kvfree(stream->buf);
 	pci_dev_put(stream->pdev);
+	kobject_put(&stream->mig->kobj);
+	put_device(&stream->pt->vdev.vdev.device);
 	kfree(stream);
 }
 
@@ -130,6 +137,10 @@ static struct mdev_pt_stream *stream_alloc(struct mdev_pt_device *pt,
 	mutex_init(&stream->lock);
 	init_waitqueue_head(&stream->more);
 	stream->pdev = pci_dev_get(pdev);
+	stream->pt = pt;
+	get_device(&pt->vdev.vdev.device);
+	stream->mig = pt->mig;
+	kobject_get(&pt->mig->kobj);
 
 	identity = &stream->identity;
 	identity->vendor = cpu_to_le16(pdev->vendor);
@@ -210,9 +221,14 @@ int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
 	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
 	u8 *payload = stream->buf + stream->len + sizeof(struct record);
 	ssize_t len;
+	int ret;
 
+	ret = mdev_pt_memory_hold(pt);
+	if (ret)
+		return ret;
 	/* Nobody else writes behind stream->len. */
 	len = ops->save(pt, payload, ops->state_size);
+	mdev_pt_memory_release(pt);
 	if (WARN_ONCE(len > (ssize_t)ops->state_size,
 		      "mdev_pt: a vendor saved more than its state_size\n"))
 		return -EINVAL;
@@ -235,16 +251,11 @@ void mdev_pt_stream_fail(struct mdev_pt_stream *stream, int error)
 	mutex_unlock(&stream->lock);
 }
 
-/*
- * Load the vendor's state; the function is quiescent. @touched: set when it may
- * have another state than before.
- */
-int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
-			      struct mdev_pt_device *pt, bool *touched)
+/* All of it was written, and the vendor's state loaded: 0, or why not */
+int mdev_pt_stream_loaded(struct mdev_pt_stream *stream)
 {
 	int ret;
 
-	*touched = false;
 	mutex_lock(&stream->lock);
 	ret = stream->error;
 	if (!ret && (!stream->state || stream->pos != stream->len)) {
@@ -252,16 +263,8 @@ int mdev_pt_stream_give_state(struct mdev_pt_stream *stream,
 		stream_err(stream, "the stream ends early: %zu bytes",
 			   stream->len);
 	}
-	/* Complete: what is written now is refused, and the buffer stays. */
 	mutex_unlock(&stream->lock);
-	if (ret)
-		return ret;
-
-	*touched = true;
-	ret = pt->ops->migration->load(pt, stream->buf + stream->state,
-				       stream->state_len,
-				       stream->state_version);
-	return mdev_pt_vendor_result(ret);
+	return ret;
 }
 
 /* The state machine's last use of it; also under memory_lock, so without locks */
@@ -466,37 +469,70 @@ static long stream_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 #endif
 }
 
-static ssize_t stream_write(struct file *filp, const char __user *buf,
-			    size_t count, loff_t *ppos)
+/* Take in @count bytes, and look at them. */
+static int stream_append(struct mdev_pt_stream *stream, const char __user *buf,
+			 size_t count)
 {
-	struct mdev_pt_stream *stream = filp->private_data;
-	ssize_t ret;
-
-	if (ppos)
-		return -ESPIPE;
-
-	mutex_lock(&stream->lock);
-	ret = READ_ONCE(stream->ended) ? -ENODEV : stream->error;
-	if (ret || !count)
-		goto out;
-
+	if (stream->error)
+		return stream->error;
 	if (count > stream->size - stream->len) {
 		stream_err(stream, "the stream is longer than %zu bytes",
 			   stream->size);
 		stream->error = -EINVAL;
-		ret = -EINVAL;
-		goto out;
+		return -EINVAL;
 	}
-	if (copy_from_user(stream->buf + stream->len, buf, count)) {
-		ret = -EFAULT;
-		goto out;
-	}
+	if (copy_from_user(stream->buf + stream->len, buf, count))
+		return -EFAULT;
 	stream->len += count;
 	stream->error = check_stream(stream);
-	ret = stream->error ?: count;
-out:
-	mutex_unlock(&stream->lock);
+	return stream->error;
+}
+
+/*
+ * The state is loaded as soon as it is there: a write that fails has the source
+ * go on, while the state machine goes on only after it was given up.
+ */
+static int stream_load(struct mdev_pt_stream *stream)
+{
+	struct mdev_pt_device *pt = stream->pt;
+	int ret;
+
+	ret = mdev_pt_memory_hold(pt);
+	if (!ret) {
+		ret = pt->ops->migration->load(pt, stream->buf + stream->state,
+					       stream->state_len,
+					       stream->state_version);
+		ret = mdev_pt_vendor_result(ret);
+		mdev_pt_memory_release(pt);
+	}
+	stream->error = ret;
 	return ret;
+}
+
+static ssize_t stream_write(struct file *filp, const char __user *buf,
+			    size_t count, loff_t *ppos)
+{
+	struct mdev_pt_stream *stream = filp->private_data;
+	int ret = -ENODEV;
+
+	if (ppos)
+		return -ESPIPE;
+
+	/* The vendor is called, so not beside the state machine. */
+	if (!mdev_pt_migration_lock(stream->mig, stream))
+		goto out;
+
+	mutex_lock(&stream->lock);
+	ret = stream_append(stream, buf, count);
+	if (!ret && count && stream->state) {
+		ret = stream_load(stream);
+		if (ret)
+			mdev_pt_migration_error(stream->mig);
+	}
+	mutex_unlock(&stream->lock);
+out:
+	mdev_pt_migration_unlock(stream->pt, stream->mig);
+	return ret ?: count;
 }
 
 static int stream_file_release(struct inode *inode, struct file *filp)
