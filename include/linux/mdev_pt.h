@@ -457,6 +457,33 @@ struct mdev_pt_buffer {
 };
 
 /**
+ * struct mdev_pt_ring - a descriptor ring
+ * @base: its IOVA
+ * @entries: its length, in descriptors
+ * @desc_size: of a descriptor, in bytes, a power of two up to 64
+ * @max_packet: the most descriptors that one packet takes, of those that the
+ *	function may be about to write to when it is stopped; with @posted only
+ * @config: values for the callbacks
+ * @posted: the buffers that a posted descriptor names, at most @max of them:
+ *	fills @buffers, returns how many. The descriptor is the user's, and
+ *	hostile. NULL: the function writes to no buffers.
+ * @written: what the function writes for this ring besides descriptors and
+ *	buffers, such as a head write-back; as @posted. NULL: nothing.
+ */
+struct mdev_pt_ring {
+	u64 base;
+	u32 entries;
+	u8 desc_size;
+	unsigned int max_packet;
+	u32 config[MDEV_PT_QUEUE_CONFIG_MAX];
+	unsigned int (*posted)(const u32 *config, const void *desc,
+			       struct mdev_pt_buffer *buffers, unsigned int max);
+	unsigned int (*written)(const u32 *config,
+				struct mdev_pt_buffer *buffers,
+				unsigned int max);
+};
+
+/**
  * struct mdev_pt_queue_map - the registers of one descriptor ring
  * @receive: the user posts buffers that the function writes to; else the
  *	function writes to nothing but the descriptors and @written

@@ -6,7 +6,9 @@
  * core_stream.c     the data file and the format of what goes through it
  * core_sysfs.c      what of it is seen in sysfs
  * core_dirty.c      which pages the function wrote to, and whom to tell
- * core_queue.c      the rings: what was posted, what was written; their registers
+ * core_posts.c      what was posted to a ring, and what was written
+ * core_queue.c      rings whose registers the vendor names; their state
+ * core_queue_track.c  the same, while pages are tracked
  * core_doorbell.c   the pages of a BAR whose writes are seen while pages are tracked
  *
  * Locks, outermost first:
@@ -219,12 +221,14 @@ int mdev_pt_doorbell_write(struct mdev_pt_device *pt,
 			   struct mdev_pt_doorbell *db, u32 offset, u32 value);
 
 /* core_queue.c */
+void mdev_pt_queues_end(struct mdev_pt_device *pt);
+
+/* core_queue_track.c */
 void mdev_pt_queues_begin(struct mdev_pt_device *pt);
 void mdev_pt_queues_look(struct mdev_pt_device *pt);
 void mdev_pt_queues_finish(struct mdev_pt_device *pt);
 void mdev_pt_queues_forward(struct mdev_pt_device *pt,
 			    struct mdev_pt_doorbell *db);
 int mdev_pt_queues_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db);
-void mdev_pt_queues_end(struct mdev_pt_device *pt);
 
 #endif /* _MDEV_PT_CORE_MIGRATION_H */

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Posts: which memory a function may write to
+ *
+ * What does a NIC write to? Buffers that were posted, in the order of the ring;
+ * the descriptors of those; and next to nothing else.  So the buffers of each
+ * descriptor are noted when it is posted, before the function sees the tail.
+ * When the head has passed it, its buffers and itself are marked, once.
+ */
+
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "core.h"
+#include "core_migration.h"
+#include "core_posts.h"
+
+/* Buffers of one descriptor: header and packet */
+#define MAX_BUFFERS	2
+
+/* Descriptors read at once, in bytes */
+#define BATCH		1024
+
+/* A length of 0: none, or marked */
+struct mdev_pt_slot {
+	struct mdev_pt_buffer buffers[MAX_BUFFERS];
+};
+
+static void mark_descriptors(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+			     u32 first, u32 end)
+{
+	u64 size = p->ring.desc_size;
+
+	if (first <= end) {
+		mdev_pt_mark_dirty(pt, p->ring.base + first * size,
+				   (end - first) * size);
+	} else {
+		mark_descriptors(pt, p, first, p->ring.entries);
+		mark_descriptors(pt, p, 0, end);
+	}
+}
+
+static void mark_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_BUFFERS; i++) {
+		mdev_pt_mark_dirty(pt, slot->buffers[i].iova,
+				   slot->buffers[i].len);
+		slot->buffers[i].len = 0;
+	}
+}
+
+static u32 next(struct mdev_pt_posts *p, u32 index)
+{
+	return index + 1 == p->ring.entries ? 0 : index + 1;
+}
+
+/* What the function writes besides buffers and descriptors: where its head is */
+void mdev_pt_posts_written(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
+{
+	struct mdev_pt_buffer buffers[MAX_BUFFERS] = {};
+	unsigned int i;
+
+	if (!p->ring.written)
+		return;
+	p->ring.written(p->ring.config, buffers, MAX_BUFFERS);
+	for (i = 0; i < MAX_BUFFERS; i++)
+		mdev_pt_mark_dirty(pt, buffers[i].iova, buffers[i].len);
+}
+
+/* A ring with nothing posted, whose next descriptor is @head; not if it can't be */
+void mdev_pt_posts_begin(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+			 const struct mdev_pt_ring *ring, u32 head)
+{
+	lockdep_assert_held(&pt->mig->queues_lock);
+
+	if (head >= ring->entries)
+		return;
+	if (ring->posted) {
+		p->slots = kvcalloc(ring->entries, sizeof(*p->slots),
+				    GFP_KERNEL);
+		if (!p->slots) {
+			mdev_pt_dirty_fail(pt, -ENOMEM);
+			return;
+		}
+	}
+	p->ring = *ring;
+	p->head = head;
+	p->tail = head;
+	p->final = false;
+	p->running = true;
+}
+
+/* Note the buffers of @count descriptors from the tail on, which don't wrap. */
+static void note(struct mdev_pt_device *pt, struct mdev_pt_posts *p, u32 count)
+{
+	u8 batch[BATCH] __aligned(8);
+	u32 size = p->ring.desc_size;
+	struct mdev_pt_slot *slot;
+	int ret;
+	u32 i;
+
+	ret = mdev_pt_dma_read(pt, p->ring.base + (u64)p->tail * size, batch,
+			       count * size);
+	for (i = 0; i < count; i++) {
+		slot = &p->slots[p->tail + i];
+		/* Posted again, so the last one was passed. */
+		mark_slot(pt, slot);
+		/* What can't be read here can't be read by the function. */
+		if (!ret)
+			p->ring.posted(p->ring.config, batch + i * size,
+				       slot->buffers, MAX_BUFFERS);
+	}
+}
+
+/* The user's tail is at @tail, in the ring; the function has not seen it yet. */
+void mdev_pt_posts_add(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+		       u32 tail)
+{
+	u32 max = BATCH / p->ring.desc_size, count;
+
+	while (p->tail != tail) {
+		count = (tail > p->tail ? tail : p->ring.entries) - p->tail;
+		count = min(count, max);
+		if (p->slots)
+			note(pt, p, count);
+		atomic64_add(count, &pt->mig->posts);
+		p->tail += count;
+		if (p->tail == p->ring.entries)
+			p->tail = 0;
+		cond_resched();
+	}
+}
+
+/* As mdev_pt_posts_passed(), but all of that was written before it mattered. */
+void mdev_pt_posts_skip(struct mdev_pt_posts *p, u32 head)
+{
+	if (head >= p->ring.entries)
+		return;
+	for (; p->head != head; p->head = next(p, p->head)) {
+		if (p->slots)
+			memset(&p->slots[p->head], 0, sizeof(*p->slots));
+	}
+}
+
+/* The function's head is at @head: what it has passed is written. */
+void mdev_pt_posts_passed(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+			  u32 head)
+{
+	u32 first = p->head;
+
+	if (head >= p->ring.entries || head == first)
+		return;
+	for (; p->head != head; p->head = next(p, p->head)) {
+		if (p->slots)
+			mark_slot(pt, &p->slots[p->head]);
+	}
+	mark_descriptors(pt, p, first, head);
+}
+
+/* The function was stopped, perhaps in the middle of a packet. */
+void mdev_pt_posts_stopped(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
+{
+	u32 i = p->head, left = p->slots ? p->ring.max_packet : 0;
+
+	for (; left && i != p->tail; left--, i = next(p, i))
+		mark_slot(pt, &p->slots[i]);
+	/* Descriptors may be written back late, and in batches. */
+	mark_descriptors(pt, p, 0, p->ring.entries);
+	mdev_pt_posts_written(pt, p);
+	p->final = true;
+}
+
+/* The ring is given up: all that is posted, and not yet marked, is. */
+void mdev_pt_posts_end(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
+{
+	u32 i;
+
+	if (p->running) {
+		for (i = 0; p->slots && i < p->ring.entries; i++)
+			mark_slot(pt, &p->slots[i]);
+		mark_descriptors(pt, p, 0, p->ring.entries);
+		mdev_pt_posts_written(pt, p);
+	}
+	mdev_pt_posts_free(p);
+}
+
+/* Without a mark: tracking has ended. */
+void mdev_pt_posts_free(struct mdev_pt_posts *p)
+{
+	kvfree(p->slots);
+	p->slots = NULL;
+	p->running = false;
+}
