@@ -5,8 +5,8 @@
  *
  * In the end both have to be the same; where they are not, a page was missed.
  */
-#ifndef _DIRTY_MIRROR_H
-#define _DIRTY_MIRROR_H
+#ifndef _SELFTESTS_MIRROR_H
+#define _SELFTESTS_MIRROR_H
 
 #include "vfio.h"
 
@@ -56,4 +56,4 @@ int mirror_sync(struct mirror *m, struct vfio_user *u, enum tracking tracking,
 void mirror_take(struct mirror *m, const uint64_t *bitmap,
 		 struct mirror_count *count);
 
-#endif /* _DIRTY_MIRROR_H */
+#endif /* _SELFTESTS_MIRROR_H */
