@@ -446,10 +446,13 @@ int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 
 #define MDEV_PT_QUEUE_CONFIG_MAX	8
 
+/* The longest buffer that a descriptor may name, in bytes */
+#define MDEV_PT_BUFFER_MAX	0x100000
+
 /**
  * struct mdev_pt_buffer - a range of IOVAs that the function may write to
  * @iova: where it begins
- * @len: in bytes
+ * @len: in bytes; with more than MDEV_PT_BUFFER_MAX there is no migration
  */
 struct mdev_pt_buffer {
 	u64 iova;
@@ -457,13 +460,35 @@ struct mdev_pt_buffer {
 };
 
 /**
+ * enum mdev_pt_ring_completion - how it is seen what the function has passed
+ * @MDEV_PT_RING_HEAD: a register has the index of the descriptor that it takes
+ *	next. When it moves, what was received is on its way to memory, before an
+ *	answer to the read that shows it.
+ * @MDEV_PT_RING_WRITEBACK: the function writes that index to memory
+ * @MDEV_PT_RING_DONE: it writes to the descriptor: all up to the last one that
+ *	is done were passed
+ */
+enum mdev_pt_ring_completion {
+	MDEV_PT_RING_HEAD,
+	MDEV_PT_RING_WRITEBACK,
+	MDEV_PT_RING_DONE,
+};
+
+/**
  * struct mdev_pt_ring - a descriptor ring
  * @base: its IOVA
- * @entries: its length, in descriptors
+ * @entries: its length, in descriptors; 2 to 65536
+ * @first: the descriptor that the function takes first, mostly 0
  * @desc_size: of a descriptor, in bytes, a power of two up to 64
+ * @completion: how it is seen what the function has passed
+ * @head: the offset of the register of MDEV_PT_RING_HEAD in the tails' BAR
+ * @writeback: the IOVA of MDEV_PT_RING_WRITEBACK, of 32 bits, little endian
+ * @done: for MDEV_PT_RING_DONE: is this descriptor done? One that was posted,
+ *	and that the function has not written to, is not. The descriptor is the
+ *	user's, and hostile.
  * @max_packet: the most descriptors that one packet takes, of those that the
  *	function may be about to write to when it is stopped; with @posted only
- * @config: values for the callbacks
+ * @config: what the callbacks are given
  * @posted: the buffers that a posted descriptor names, at most @max of them:
  *	fills @buffers, returns how many. The descriptor is the user's, and
  *	hostile. NULL: the function writes to no buffers.
@@ -473,7 +498,12 @@ struct mdev_pt_buffer {
 struct mdev_pt_ring {
 	u64 base;
 	u32 entries;
+	u32 first;
 	u8 desc_size;
+	enum mdev_pt_ring_completion completion;
+	u32 head;
+	u64 writeback;
+	bool (*done)(const u32 *config, const void *desc);
 	unsigned int max_packet;
 	u32 config[MDEV_PT_QUEUE_CONFIG_MAX];
 	unsigned int (*posted)(const u32 *config, const void *desc,
@@ -624,6 +654,61 @@ int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf);
  */
 void mdev_pt_queues_were_reset(struct mdev_pt_device *pt);
 
+/*
+ * Rings that are set up by messages, and not by registers: the vendor, which sees
+ * the messages, tells of them, and moves them itself
+ */
+
+/**
+ * mdev_pt_add_tails - name the tails of rings
+ * @pt: the device, in open() of its vendor, which has migration ops
+ * @bar: the BAR that has them
+ * @offsets: of the @count registers; 32 bits wide, each on a page (of 4096
+ *	bytes) that has nothing but tails and what is written only while dirty
+ *	pages are not tracked
+ * @count: how many
+ *
+ * While dirty pages are tracked, and only then, the core sees the writes to these
+ * pages before the function does. They end with close(), as do their rings.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for a register that is not in the BAR, -EBUSY when another
+ *	driver has claimed the BAR, or -ENOMEM.
+ */
+int mdev_pt_add_tails(struct mdev_pt_device *pt, unsigned int bar,
+		      const u32 *offsets, unsigned int count);
+
+/**
+ * mdev_pt_ring_attach - there is a ring behind a tail
+ * @pt: the device, between open() and close() of its vendor
+ * @index: of the tail, in the order of mdev_pt_add_tails()
+ * @ring: the ring; copied. Base and entries may be hostile.
+ *
+ * To be called before the function can take a descriptor of the ring: before the
+ * message that enables it is passed on. It replaces an earlier ring. A reset, see
+ * mdev_pt_queues_were_reset(), detaches all rings.
+ *
+ * Context: Process context, may sleep; not in reset_done(). The caller holds no
+ *	lock that the callbacks of a ring take.
+ *
+ * Return: 0, or -EINVAL for a tail or a ring that can't be.
+ */
+int mdev_pt_ring_attach(struct mdev_pt_device *pt, unsigned int index,
+			const struct mdev_pt_ring *ring);
+
+/**
+ * mdev_pt_ring_detach - there is no ring behind a tail any more
+ * @pt: the device, between open() and close() of its vendor
+ * @index: of the tail, in the order of mdev_pt_add_tails()
+ *
+ * To be called when the function has stopped to write: after it has answered the
+ * message that disables the ring.
+ *
+ * Context: as mdev_pt_ring_attach().
+ */
+void mdev_pt_ring_detach(struct mdev_pt_device *pt, unsigned int index);
+
 /**
  * mdev_pt_mark_dirty - the function may have written to memory
  * @pt: the device, between open() and close() of its vendor
@@ -631,7 +716,8 @@ void mdev_pt_queues_were_reset(struct mdev_pt_device *pt);
  * @len: how many bytes
  *
  * For what the queues do not say. While dirty pages are not tracked, this does
- * nothing. Not for the callbacks of a queue map.
+ * nothing. Not for the callbacks of a queue map or of a
+ * ring.
  *
  * Context: Process context, may sleep.
  */

@@ -229,7 +229,7 @@ int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len)
 /* Is there more to do than @looks? */
 static bool is_wanted(struct mdev_pt_tracker *t, unsigned long looks)
 {
-	return kthread_should_stop() || READ_ONCE(t->wanted) != looks;
+	return kthread_should_stop() || atomic_long_read(&t->wanted) != looks;
 }
 
 static int watch(void *data)
@@ -240,10 +240,10 @@ static int watch(void *data)
 
 	mdev_pt_queues_begin(pt);
 	while (!kthread_should_stop()) {
-		looks = READ_ONCE(t->wanted);
+		looks = atomic_long_read(&t->wanted);
 		/* What was wanted before is done by this look. */
 		smp_rmb();
-		mdev_pt_queues_look(pt);
+		mdev_pt_queues_look(pt, looks != t->done);
 		if (looks != t->done) {
 			/* Who sees it sees the marks. */
 			smp_store_release(&t->done, looks);
@@ -253,18 +253,26 @@ static int watch(void *data)
 						   ns_to_ktime(WATCH_NS));
 	}
 	mdev_pt_queues_finish(pt);
+	WRITE_ONCE(t->watching, false);
+	wake_up_all(&t->wait);
 	return 0;
 }
 
-/* mdev_pt_migration::lock is held, so one at a time. */
-static void look(struct mdev_pt_tracker *t)
+static bool is_done(struct mdev_pt_tracker *t, unsigned long look)
 {
-	unsigned long looks = t->wanted + 1;
-
-	WRITE_ONCE(t->wanted, looks);
-	wake_up_all(&t->wait);
 	/* Pairs with the watcher's release. */
-	wait_event(t->wait, smp_load_acquire(&t->done) == looks);
+	return (long)(smp_load_acquire(&t->done) - look) >= 0 ||
+	       !READ_ONCE(t->watching);
+}
+
+/* When this returns, a look was taken since it was called, if any is taken. */
+void mdev_pt_dirty_look(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	unsigned long look = atomic_long_inc_return(&t->wanted);
+
+	wake_up_all(&t->wait);
+	wait_event(t->wait, is_done(t, look));
 }
 
 /* What the function has written up to now is marked when this returns. */
@@ -277,8 +285,8 @@ void mdev_pt_dirty_flush(struct mdev_pt_device *pt)
 	if (!t->watcher)
 		return;
 	/* A look after a reset, or at half a setup, leaves some for the next. */
-	look(t);
-	look(t);
+	mdev_pt_dirty_look(pt);
+	mdev_pt_dirty_look(pt);
 }
 
 /* Why pages may be missing, or 0 */
@@ -315,8 +323,9 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 	trace_mdev_pt_tracking(&pt->vdev.pdev->dev, mode);
 
 	t->watcher = watcher;
+	WRITE_ONCE(t->watching, true);
 	wake_up_process(watcher);
-	look(t);
+	mdev_pt_dirty_look(pt);
 
 	if (mode == MDEV_PT_TRACKING_LOG)
 		return 0;

@@ -53,7 +53,7 @@ static int fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db)
 	WRITE_ONCE(db->stale, false);
 	/* Before the first read: a reset after it asks for another fill. */
 	smp_mb();
-	ret = mdev_pt_queues_fill(pt, db);
+	ret = mdev_pt_queues_fill(pt, db) ?: mdev_pt_rings_fill(pt, db);
 	if (ret)
 		WRITE_ONCE(db->stale, true);
 	return ret;
@@ -99,8 +99,10 @@ void mdev_pt_doorbell_give_back(struct mdev_pt_device *pt,
 	down_write(&db->lock);
 	zap(pt, db);
 	/* The last that the user wrote to the shadow */
-	if (!READ_ONCE(db->stale))
+	if (!READ_ONCE(db->stale)) {
 		mdev_pt_queues_forward(pt, db);
+		mdev_pt_rings_forward(pt, db);
+	}
 	db->active = false;
 	up_write(&db->lock);
 }
@@ -233,6 +235,17 @@ static const struct mdev_pt_trap_ops shadow_ops = {
 	.read = shadow_read,
 	.write = shadow_write,
 };
+
+/* A register of 32 bits, on a whole page of the BAR */
+bool mdev_pt_doorbell_fits(struct mdev_pt_device *pt, unsigned int bar,
+			   u64 register_offset)
+{
+	u64 size = bar < PCI_STD_NUM_BARS ?
+		   pci_resource_len(pt->vdev.pdev, bar) : 0;
+	u64 page = round_down(register_offset, SZ_4K);
+
+	return page < size && size - page >= SZ_4K && register_offset % 4 == 0;
+}
 
 /* The doorbell for the page that holds the register: in open() of the vendor */
 int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,

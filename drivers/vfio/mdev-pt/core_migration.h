@@ -9,6 +9,7 @@
  * core_posts.c      what was posted to a ring, and what was written
  * core_queue.c      rings whose registers the vendor names; their state
  * core_queue_track.c  the same, while pages are tracked
+ * core_ring.c       rings that the vendor attaches to their tails
  * core_doorbell.c   the pages of a BAR whose writes are seen while pages are tracked
  *
  * Locks, outermost first:
@@ -65,8 +66,9 @@ enum mdev_pt_tracking {
  * @error: why pages may be missing, or 0. @lock.
  * @narrowed: a container believes what we tell it, and perhaps still does.
  *	@lock.
- * @wanted: how many looks were asked for. mdev_pt_migration::lock.
+ * @wanted: how many looks were asked for
  * @done: which of them are done. The watcher's.
+ * @watching: looks that are asked for will be done. The watcher's.
  * @wait: of the watcher, and for it
  * @pinning: a page is pinned just now
  * @unpinned: wakes who waits for the end of that
@@ -82,8 +84,9 @@ struct mdev_pt_tracker {
 	bool all_dirty;
 	int error;
 	bool narrowed;
-	unsigned long wanted;
+	atomic_long_t wanted;
 	unsigned long done;
+	bool watching;
 	wait_queue_head_t wait;
 	bool pinning;
 	wait_queue_head_t unpinned;
@@ -124,12 +127,17 @@ struct mdev_pt_doorbell {
  * @reset_pending: the function was reset while somebody held @lock, who has to
  *	see to it
  * @tracker: dirty pages
- * @layout_lock: held while @doorbells and @queues come and go, against a reset
+ * @layout_lock: held while @doorbells, @queues and @tails come and go, against a
+ *	reset
  * @doorbells: from open() to close(), constant
  * @queues: from open() to close()
  * @nr_queues: how many
- * @queues_lock: serialises the watcher and the stop and start of queues
+ * @queues_lock: serialises the watcher and the stop and start of queues, the
+ *	attachment of rings
  * @queues_bar: the BAR with their registers
+ * @tails: tails of rings, from open() to close()
+ * @nr_tails: how many
+ * @tails_bar: the BAR that has them
  * @posts: descriptors that were seen when they were posted, since the mdev was
  *	created
  * @faults: page faults that were given a shadow, since then
@@ -145,12 +153,15 @@ struct mdev_pt_migration {
 	spinlock_t reset_lock;	/* reset_pending */
 	bool reset_pending;
 	struct mdev_pt_tracker tracker;
-	struct mutex layout_lock;	/* doorbells, queues */
+	struct mutex layout_lock;	/* doorbells, queues, tails */
 	struct list_head doorbells;
 	struct mdev_pt_queue *queues;
 	unsigned int nr_queues;
 	struct mutex queues_lock;	/* what the queues do */
 	unsigned int queues_bar;
+	struct mdev_pt_tail *tails;
+	unsigned int nr_tails;
+	unsigned int tails_bar;
 	atomic64_t posts;
 	atomic64_t faults;
 	u64 quiesce_us;
@@ -195,6 +206,7 @@ void mdev_pt_dirty_init(struct mdev_pt_tracker *t);
 int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode);
 void mdev_pt_dirty_stop(struct mdev_pt_device *pt);
 void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt);
+void mdev_pt_dirty_look(struct mdev_pt_device *pt);
 void mdev_pt_dirty_flush(struct mdev_pt_device *pt);
 int mdev_pt_dirty_error(struct mdev_pt_device *pt);
 int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
@@ -205,6 +217,8 @@ int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf,
 		     size_t len);
 
 /* core_doorbell.c */
+bool mdev_pt_doorbell_fits(struct mdev_pt_device *pt, unsigned int bar,
+			   u64 register_offset);
 int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
 			 u64 register_offset, struct mdev_pt_doorbell **doorbell);
 void mdev_pt_doorbell_lock(struct mdev_pt_device *pt,
@@ -225,10 +239,25 @@ void mdev_pt_queues_end(struct mdev_pt_device *pt);
 
 /* core_queue_track.c */
 void mdev_pt_queues_begin(struct mdev_pt_device *pt);
-void mdev_pt_queues_look(struct mdev_pt_device *pt);
+void mdev_pt_queues_look(struct mdev_pt_device *pt, bool all);
 void mdev_pt_queues_finish(struct mdev_pt_device *pt);
 void mdev_pt_queues_forward(struct mdev_pt_device *pt,
 			    struct mdev_pt_doorbell *db);
 int mdev_pt_queues_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db);
+
+/* core_ring.c */
+void mdev_pt_rings_end(struct mdev_pt_device *pt);
+void mdev_pt_rings_reset(struct mdev_pt_device *pt);
+void mdev_pt_rings_look(struct mdev_pt_device *pt, bool all);
+void mdev_pt_rings_finish(struct mdev_pt_device *pt);
+void mdev_pt_rings_forward(struct mdev_pt_device *pt,
+			   struct mdev_pt_doorbell *db);
+int mdev_pt_rings_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db);
+
+static inline __le32 *mdev_pt_doorbell_register(struct mdev_pt_doorbell *db,
+						u64 offset)
+{
+	return &db->shadow[(offset - db->offset) / 4];
+}
 
 #endif /* _MDEV_PT_CORE_MIGRATION_H */

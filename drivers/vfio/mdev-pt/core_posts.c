@@ -92,6 +92,34 @@ void mdev_pt_posts_begin(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 	p->running = true;
 }
 
+/* The function's head is at @head: what it has passed is written. */
+void mdev_pt_posts_passed(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+			  u32 head)
+{
+	u32 first = p->head;
+
+	if (head >= p->ring.entries || head == first)
+		return;
+	for (; p->head != head; p->head = next(p, p->head)) {
+		if (p->slots)
+			mark_slot(pt, &p->slots[p->head]);
+	}
+	mark_descriptors(pt, p, first, head);
+}
+
+/* The user must not have us mark all of an address space, page by page. */
+static void check_lengths(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_BUFFERS; i++) {
+		if (slot->buffers[i].len <= MDEV_PT_BUFFER_MAX)
+			continue;
+		slot->buffers[i].len = 0;
+		mdev_pt_dirty_fail(pt, -EFBIG);
+	}
+}
+
 /* Note the buffers of @count descriptors from the tail on, which don't wrap. */
 static void note(struct mdev_pt_device *pt, struct mdev_pt_posts *p, u32 count)
 {
@@ -105,13 +133,26 @@ static void note(struct mdev_pt_device *pt, struct mdev_pt_posts *p, u32 count)
 			       count * size);
 	for (i = 0; i < count; i++) {
 		slot = &p->slots[p->tail + i];
-		/* Posted again, so the last one was passed. */
+		/* A head that is behind the tail leaves some. */
 		mark_slot(pt, slot);
 		/* What can't be read here can't be read by the function. */
-		if (!ret)
-			p->ring.posted(p->ring.config, batch + i * size,
-				       slot->buffers, MAX_BUFFERS);
+		if (ret)
+			continue;
+		p->ring.posted(p->ring.config, batch + i * size, slot->buffers,
+			       MAX_BUFFERS);
+		check_lengths(pt, slot);
 	}
+}
+
+/* What is posted again was passed, and all before it. */
+static void make_room(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+		      u32 count)
+{
+	u32 entries = p->ring.entries;
+	u32 room = (p->head + entries - p->tail - 1) % entries;
+
+	if (count > room)
+		mdev_pt_posts_passed(pt, p, (p->head + count - room) % entries);
 }
 
 /* The user's tail is at @tail, in the ring; the function has not seen it yet. */
@@ -123,6 +164,7 @@ void mdev_pt_posts_add(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 	while (p->tail != tail) {
 		count = (tail > p->tail ? tail : p->ring.entries) - p->tail;
 		count = min(count, max);
+		make_room(pt, p, count);
 		if (p->slots)
 			note(pt, p, count);
 		atomic64_add(count, &pt->mig->posts);
@@ -142,21 +184,6 @@ void mdev_pt_posts_skip(struct mdev_pt_posts *p, u32 head)
 		if (p->slots)
 			memset(&p->slots[p->head], 0, sizeof(*p->slots));
 	}
-}
-
-/* The function's head is at @head: what it has passed is written. */
-void mdev_pt_posts_passed(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
-			  u32 head)
-{
-	u32 first = p->head;
-
-	if (head >= p->ring.entries || head == first)
-		return;
-	for (; p->head != head; p->head = next(p, p->head)) {
-		if (p->slots)
-			mark_slot(pt, &p->slots[p->head]);
-	}
-	mark_descriptors(pt, p, first, head);
 }
 
 /* The function was stopped, perhaps in the middle of a packet. */

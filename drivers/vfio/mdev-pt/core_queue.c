@@ -64,17 +64,16 @@ int mdev_pt_queue_regs_read(struct mdev_pt_device *pt,
 	return ret;
 }
 
-static bool map_is_valid(struct pci_dev *pdev, unsigned int bar,
+static bool map_is_valid(struct mdev_pt_device *pt, unsigned int bar,
 			 const struct mdev_pt_queue_map *map)
 {
-	u64 size = bar < PCI_STD_NUM_BARS ? pci_resource_len(pdev, bar) : 0;
 	u64 page = round_down(map->tail, SZ_4K);
 	const u32 offsets[] = {
 		map->base_lo, map->base_hi, map->len, map->head, map->ctl,
 	};
 	unsigned int i;
 
-	if (page >= size || size - page < SZ_4K || !map->max_entries ||
+	if (!mdev_pt_doorbell_fits(pt, bar, map->tail) || !map->max_entries ||
 	    !is_power_of_2(map->desc_size) || map->desc_size > 64 ||
 	    map->nr_config > MDEV_PT_QUEUE_CONFIG_MAX ||
 	    (map->receive && !map->posted))
@@ -88,7 +87,7 @@ static bool map_is_valid(struct pci_dev *pdev, unsigned int bar,
 		    map->config[i] % 4)
 			return false;
 	}
-	return map->tail % 4 == 0;
+	return true;
 }
 
 int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
@@ -102,7 +101,7 @@ int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
 	if (!mig || mig->queues || !count)
 		return -EINVAL;
 	for (i = 0; i < count; i++) {
-		if (!map_is_valid(pt->vdev.pdev, bar, &map[i]))
+		if (!map_is_valid(pt, bar, &map[i]))
 			return -EINVAL;
 	}
 	ret = mdev_pt_map_bar(pt, bar);
@@ -130,13 +129,14 @@ int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
 }
 EXPORT_SYMBOL_GPL(mdev_pt_add_queues);
 
-/* Undoes mdev_pt_add_queues(), also where it failed. */
+/* Undoes mdev_pt_add_queues() and mdev_pt_add_tails(), also where they failed. */
 void mdev_pt_queues_end(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_migration *mig = pt->mig;
 
 	mutex_lock(&mig->layout_lock);
 	mdev_pt_doorbells_end(pt);
+	mdev_pt_rings_end(pt);
 	kfree(mig->queues);
 	mig->queues = NULL;
 	mig->nr_queues = 0;
@@ -325,6 +325,7 @@ void mdev_pt_queues_were_reset(struct mdev_pt_device *pt)
 	mutex_lock(&pt->mig->layout_lock);
 	for (q = pt->mig->queues; q < mdev_pt_queues_past(pt->mig); q++)
 		WRITE_ONCE(q->stopped, false);
+	mdev_pt_rings_reset(pt);
 	mdev_pt_doorbells_reset(pt);
 	mutex_unlock(&pt->mig->layout_lock);
 }

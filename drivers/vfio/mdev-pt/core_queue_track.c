@@ -20,7 +20,7 @@
 
 static __le32 *shadow(struct mdev_pt_queue *q, u32 offset)
 {
-	return &q->db->shadow[offset_in_page(offset) / 4];
+	return mdev_pt_doorbell_register(q->db, offset);
 }
 
 static u32 shadow_get(struct mdev_pt_queue *q, u32 offset)
@@ -394,7 +394,8 @@ void mdev_pt_queues_begin(struct mdev_pt_device *pt)
 	mutex_unlock(&pt->mig->queues_lock);
 }
 
-void mdev_pt_queues_look(struct mdev_pt_device *pt)
+/* @all: leave nothing for the next look. */
+void mdev_pt_queues_look(struct mdev_pt_device *pt, bool all)
 {
 	struct mdev_pt_queue *q;
 
@@ -409,6 +410,7 @@ void mdev_pt_queues_look(struct mdev_pt_device *pt)
 		else
 			look_transmit(pt, q);
 	}
+	mdev_pt_rings_look(pt, all);
 	mutex_unlock(&pt->mig->queues_lock);
 }
 
@@ -422,5 +424,6 @@ void mdev_pt_queues_finish(struct mdev_pt_device *pt)
 		mdev_pt_doorbell_give_back(pt, db);
 	for (q = pt->mig->queues; q < mdev_pt_queues_past(pt->mig); q++)
 		mdev_pt_posts_free(&q->posts);
+	mdev_pt_rings_finish(pt);
 	mutex_unlock(&pt->mig->queues_lock);
 }
