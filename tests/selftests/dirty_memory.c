@@ -9,6 +9,7 @@
 #define NIC_MODULE	"mdev_pt_igb_vf"
 
 #include "nic_fixture.h"
+#include "clock.h"
 #include "job.h"
 
 static int remap(struct mirror *m, struct vfio_user *u)
@@ -61,6 +62,74 @@ TEST_F_TIMEOUT(dirty, unmapped_under_traffic, TEST_SECONDS)
 	ASSERT_EQ(0, job_wait(&job, TEST_SECONDS));
 	/* What the unmaps took away was not asked for. */
 	mirror_begin(&w->buffers);
+	CHECK_TRAFFIC(w, 300);
+	CHECK_STOPPED(w);
+}
+
+/* Unmaps the buffers: what was written there until now is reported. */
+static int unmap_reported(struct nic *w, struct mirror_count *count)
+{
+	uint64_t bitmap[DIRTY_WORDS(BUFFERS_SIZE / PAGE)] = {};
+	int ret;
+
+	memset(count, 0, sizeof(*count));
+	/* The log does not hear of mappings: it is asked afterwards. */
+	if (w->tracking == LOG)
+		return vfio_unmap_dma(&w->user, w->buffers.iova,
+				      w->buffers.size) ? :
+		       mirror_sync(&w->buffers, &w->user, LOG, count);
+	ret = container_unmap(&w->user, w->buffers.iova, w->buffers.size,
+			      bitmap);
+	if (!ret)
+		mirror_take(&w->buffers, bitmap, count);
+	return ret;
+}
+
+TEST_F_TIMEOUT(dirty, unmapped_with_its_bitmap, TEST_SECONDS)
+{
+	struct nic *w = &self->w;
+	struct mirror_count count;
+	int i;
+
+	ASSERT_EQ(0, nic_track(w));
+	for (i = 0; i < 20; i++) {
+		CHECK_TRAFFIC(w, 300);
+		ASSERT_EQ(0, unmap_reported(w, &count));
+		EXPECT_LT(0, count.changed);
+		CHECK_COUNT(count, "unmapped");
+		/* The descriptors that are still posted lead nowhere just now. */
+		ASSERT_EQ(0, remap(&w->buffers, &w->user));
+		CHECK_TRAFFIC(w, 300);
+		CHECK_SYNC(w, "mapped again");
+	}
+	CHECK_STOPPED(w);
+}
+
+/* Guards that stand in the way of an unmap are a BUG of the kernel's. */
+TEST_F_TIMEOUT(dirty, unmapped_at_once, TEST_SECONDS)
+{
+	struct nic *w = &self->w;
+	struct mirror_count count;
+	long begin, longest = 0;
+	int i;
+
+	ASSERT_EQ(0, nic_track(w));
+	for (i = 0; i < 100; i++) {
+		nic_post(w, 255);
+		begin = now_ms();
+		ASSERT_EQ(0, vfio_unmap_dma(&w->user, w->buffers.iova,
+					    w->buffers.size));
+		longest = now_ms() - begin > longest ? now_ms() - begin :
+						       longest;
+		ASSERT_EQ(0, remap(&w->buffers, &w->user));
+		nic_collect(w, 1, 1);
+		if (i % 10 == 9)
+			ASSERT_EQ(0, nic_ring_start(w, 256, IGBVF_ADVANCED |
+						    IGBVF_PACKET(2)));
+	}
+	TH_LOG("at most %ld ms", longest);
+	mirror_begin(&w->buffers);
+	ASSERT_EQ(0, nic_sync(w, &count));
 	CHECK_TRAFFIC(w, 300);
 	CHECK_STOPPED(w);
 }

@@ -219,7 +219,7 @@ static void mdev_pt_vfio_dma_unmap(struct vfio_device *vdev, u64 iova, u64 len)
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
 
 	if (pt->mig)
-		mdev_pt_dirty_unmap(pt);
+		mdev_pt_pin_unmap(pt, iova, len);
 }
 
 /* The name is also the driver_override that vfio-pci-core gives to new VFs. */

@@ -6,13 +6,12 @@
  * which the query reads.  Or by its type1 container, which takes all memory for
  * dirty until a page is pinned through it; from then on, and for ever, it
  * reports the pages that were pinned since the last query, so that pinning and
- * unpinning a page marks it.
+ * unpinning a page marks it: core_pin.c.
  *
  * A thread watches the rings while somebody asks, and only then.  It alone
  * reads the user's memory, which may not be mapped where an ioctl runs.
  */
 
-#include <linux/iommu.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -46,61 +45,7 @@ void mdev_pt_dirty_init(struct mdev_pt_tracker *t)
 	mutex_init(&t->lock);
 	xa_init(&t->chunks);
 	init_waitqueue_head(&t->wait);
-	init_waitqueue_head(&t->unpinned);
-	t->quiet_until = jiffies;
-}
-
-/*
- * type1 tries ten times to get rid of a mapping with pinned pages and then
- * BUG()s, so the pin that is in its way has to end, and no other may begin at
- * once. A lock would do, if it weren't for the container's own, which is held
- * by who waits for us when a device is closed.
- */
-void mdev_pt_dirty_unmap(struct mdev_pt_device *pt)
-{
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
-
-	WRITE_ONCE(t->quiet_until, jiffies + msecs_to_jiffies(20));
-	/* Pairs with the barrier of pin_page(). */
-	smp_mb();
-	wait_event_timeout(t->unpinned, !READ_ONCE(t->pinning),
-			   msecs_to_jiffies(100));
-}
-
-static void wait_for_unmap(struct mdev_pt_tracker *t)
-{
-	long left;
-
-	while ((left = READ_ONCE(t->quiet_until) - jiffies) > 0)
-		schedule_timeout_uninterruptible(left);
-}
-
-/* 1 if it was marked, 0 if the function can't write there, or an error */
-static int pin_page(struct mdev_pt_device *pt, u64 iova)
-{
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
-	struct vfio_device *vdev = &pt->vdev.vdev;
-	struct page *page;
-	int ret;
-
-	for (;;) {
-		wait_for_unmap(t);
-		WRITE_ONCE(t->pinning, true);
-		/* Either mdev_pt_dirty_unmap() waits for us, or we see it. */
-		smp_mb();
-		if (!time_before(jiffies, READ_ONCE(t->quiet_until)))
-			break;
-		WRITE_ONCE(t->pinning, false);
-		wake_up(&t->unpinned);
-	}
-	ret = vfio_pin_pages(vdev, iova, 1, IOMMU_WRITE, &page);
-	if (ret == 1)
-		vfio_unpin_pages(vdev, iova, 1);
-	WRITE_ONCE(t->pinning, false);
-	wake_up(&t->unpinned);
-
-	/* Not mapped, or not for writing */
-	return ret == -EINVAL || ret == -EPERM ? 0 : ret;
+	mdev_pt_pin_init(t);
 }
 
 /*
@@ -115,9 +60,9 @@ static int narrow(struct mdev_pt_device *pt)
 
 	lockdep_assert_held(&t->lock);
 
-	ret = pin_page(pt, 0);
+	ret = mdev_pt_pin_mark(pt, 0);
 	for (bit = PAGE_SHIFT; !ret && bit < 52; bit++)
-		ret = pin_page(pt, 1ull << bit);
+		ret = mdev_pt_pin_mark(pt, (1ull << bit) >> PAGE_SHIFT);
 	if (ret == 1)
 		t->narrowed = true;
 	return ret;
@@ -164,7 +109,7 @@ static void mark_page(struct mdev_pt_device *pt, u64 page)
 	if (t->mode == MDEV_PT_TRACKING_LOG) {
 		log_page(t, page);
 	} else {
-		ret = pin_page(pt, page << PAGE_SHIFT);
+		ret = mdev_pt_pin_mark(pt, page);
 		if (ret == 1)
 			t->narrowed = true;
 		if (ret < 0 && !t->error)
@@ -275,6 +220,16 @@ void mdev_pt_dirty_look(struct mdev_pt_device *pt)
 	wait_event(t->wait, is_done(t, look));
 }
 
+/* The same, for a caller who must not wait for ever */
+void mdev_pt_dirty_look_within(struct mdev_pt_device *pt, unsigned long timeout)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	unsigned long look = atomic_long_inc_return(&t->wanted);
+
+	wake_up_all(&t->wait);
+	wait_event_timeout(t->wait, is_done(t, look), timeout);
+}
+
 /* What the function has written up to now is marked when this returns. */
 void mdev_pt_dirty_flush(struct mdev_pt_device *pt)
 {
@@ -322,6 +277,7 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 	mutex_unlock(&t->lock);
 	trace_mdev_pt_tracking(&pt->vdev.pdev->dev, mode);
 
+	mdev_pt_pin_begin(pt);
 	t->watcher = watcher;
 	WRITE_ONCE(t->watching, true);
 	wake_up_process(watcher);
@@ -352,6 +308,7 @@ void mdev_pt_dirty_stop(struct mdev_pt_device *pt)
 		return;
 	kthread_stop(t->watcher);
 	t->watcher = NULL;
+	mdev_pt_pin_end(pt);
 
 	mutex_lock(&t->lock);
 	t->mode = MDEV_PT_TRACKING_OFF;

@@ -6,6 +6,7 @@
  * core_stream.c     the data file and the format of what goes through it
  * core_sysfs.c      what of it is seen in sysfs
  * core_dirty.c      which pages the function wrote to, and whom to tell
+ * core_pin.c        how a type1 container is told, and asks
  * core_posts.c      what was posted to a ring, and what was written
  * core_queue.c      rings whose registers the vendor names; their state
  * core_queue_track.c  the same, while pages are tracked
@@ -26,6 +27,9 @@
  *	              mdev_pt_migration::reset_lock
  *
  * So nothing is marked with the lock of a doorbell held.
+ *
+ * dma_unmap() of the container holds a lock that may be waited for with the
+ * container's own held: it takes none of these, and waits for nobody for ever.
  */
 #ifndef _MDEV_PT_CORE_MIGRATION_H
 #define _MDEV_PT_CORE_MIGRATION_H
@@ -38,6 +42,7 @@
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 struct interval_tree_node;
@@ -70,9 +75,19 @@ enum mdev_pt_tracking {
  * @done: which of them are done. The watcher's.
  * @watching: looks that are asked for will be done. The watcher's.
  * @wait: of the watcher, and for it
- * @pinning: a page is pinned just now
- * @unpinned: wakes who waits for the end of that
- * @quiet_until: pin nothing before, in jiffies
+ * @pt: whose tracker it is
+ * @pinning: how many pages are pinned just now
+ * @unpinned: wakes who waits for the end of that, or of @releasing
+ * @quiet_lock: guards what is named so; innermost
+ * @quiet_first: pages from here on are about to be unmapped. @quiet_lock.
+ * @quiet_last: up to here. @quiet_lock.
+ * @quiet_until: pin none of them before, in jiffies. @quiet_lock.
+ * @guards: pages that are kept pinned, by region. xa_lock; regions come and go
+ *	under mdev_pt_migration::queues_lock.
+ * @nr_guards: how many. mdev_pt_migration::queues_lock.
+ * @guarding: @release may be queued. The xa_lock of @guards.
+ * @releasing: @release is to run. The xa_lock of @guards.
+ * @release: unpins what is about to be unmapped
  * @marked: pages marked since the mdev was created
  */
 struct mdev_pt_tracker {
@@ -88,9 +103,18 @@ struct mdev_pt_tracker {
 	unsigned long done;
 	bool watching;
 	wait_queue_head_t wait;
-	bool pinning;
+	struct mdev_pt_device *pt;
+	atomic_t pinning;
 	wait_queue_head_t unpinned;
+	spinlock_t quiet_lock;	/* quiet_* */
+	u64 quiet_first;
+	u64 quiet_last;
 	unsigned long quiet_until;
+	struct xarray guards;
+	unsigned int nr_guards;
+	bool guarding;
+	bool releasing;
+	struct work_struct release;
 	atomic64_t marked;
 };
 
@@ -207,14 +231,24 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode);
 void mdev_pt_dirty_stop(struct mdev_pt_device *pt);
 void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt);
 void mdev_pt_dirty_look(struct mdev_pt_device *pt);
+void mdev_pt_dirty_look_within(struct mdev_pt_device *pt,
+			       unsigned long timeout);
 void mdev_pt_dirty_flush(struct mdev_pt_device *pt);
 int mdev_pt_dirty_error(struct mdev_pt_device *pt);
 int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
 		       size_t length, struct iova_bitmap *bitmap);
-void mdev_pt_dirty_unmap(struct mdev_pt_device *pt);
 void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error);
 int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf,
 		     size_t len);
+
+/* core_pin.c */
+void mdev_pt_pin_init(struct mdev_pt_tracker *t);
+void mdev_pt_pin_begin(struct mdev_pt_device *pt);
+void mdev_pt_pin_end(struct mdev_pt_device *pt);
+void mdev_pt_pin_unmap(struct mdev_pt_device *pt, u64 iova, u64 len);
+int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page);
+bool mdev_pt_guard(struct mdev_pt_device *pt, u64 iova, u64 len);
+void mdev_pt_unguard(struct mdev_pt_device *pt, u64 iova, u64 len);
 
 /* core_doorbell.c */
 bool mdev_pt_doorbell_fits(struct mdev_pt_device *pt, unsigned int bar,

@@ -21,9 +21,14 @@
 /* Descriptors read at once, in bytes */
 #define BATCH		1024
 
-/* A length of 0: none, or marked */
+/*
+ * struct mdev_pt_slot - what one descriptor names
+ * @buffers: a length of 0: none, or marked
+ * @guarded: which of them the container asks for before they are unmapped
+ */
 struct mdev_pt_slot {
 	struct mdev_pt_buffer buffers[MAX_BUFFERS];
+	bool guarded[MAX_BUFFERS];
 };
 
 static void mark_descriptors(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
@@ -42,13 +47,31 @@ static void mark_descriptors(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 
 static void mark_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
 {
+	struct mdev_pt_buffer *buffer;
 	unsigned int i;
 
 	for (i = 0; i < MAX_BUFFERS; i++) {
-		mdev_pt_mark_dirty(pt, slot->buffers[i].iova,
-				   slot->buffers[i].len);
-		slot->buffers[i].len = 0;
+		buffer = &slot->buffers[i];
+		mdev_pt_mark_dirty(pt, buffer->iova, buffer->len);
+		if (slot->guarded[i])
+			mdev_pt_unguard(pt, buffer->iova, buffer->len);
+		slot->guarded[i] = false;
+		buffer->len = 0;
 	}
+}
+
+static void guard_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_BUFFERS; i++)
+		slot->guarded[i] = mdev_pt_guard(pt, slot->buffers[i].iova,
+						 slot->buffers[i].len);
+}
+
+static u64 ring_size(struct mdev_pt_posts *p)
+{
+	return (u64)p->ring.entries * p->ring.desc_size;
 }
 
 static u32 next(struct mdev_pt_posts *p, u32 index)
@@ -89,6 +112,7 @@ void mdev_pt_posts_begin(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 	p->head = head;
 	p->tail = head;
 	p->final = false;
+	p->guarded = mdev_pt_guard(pt, ring->base, ring_size(p));
 	p->running = true;
 }
 
@@ -141,6 +165,7 @@ static void note(struct mdev_pt_device *pt, struct mdev_pt_posts *p, u32 count)
 		p->ring.posted(p->ring.config, batch + i * size, slot->buffers,
 			       MAX_BUFFERS);
 		check_lengths(pt, slot);
+		guard_slot(pt, slot);
 	}
 }
 
@@ -176,13 +201,24 @@ void mdev_pt_posts_add(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 }
 
 /* As mdev_pt_posts_passed(), but all of that was written before it mattered. */
-void mdev_pt_posts_skip(struct mdev_pt_posts *p, u32 head)
+void mdev_pt_posts_skip(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+			u32 head)
 {
+	struct mdev_pt_slot *slot;
+	unsigned int i;
+
 	if (head >= p->ring.entries)
 		return;
 	for (; p->head != head; p->head = next(p, p->head)) {
-		if (p->slots)
-			memset(&p->slots[p->head], 0, sizeof(*p->slots));
+		if (!p->slots)
+			continue;
+		slot = &p->slots[p->head];
+		for (i = 0; i < MAX_BUFFERS; i++) {
+			if (slot->guarded[i])
+				mdev_pt_unguard(pt, slot->buffers[i].iova,
+						slot->buffers[i].len);
+		}
+		memset(slot, 0, sizeof(*slot));
 	}
 }
 
@@ -209,11 +245,13 @@ void mdev_pt_posts_end(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
 			mark_slot(pt, &p->slots[i]);
 		mark_descriptors(pt, p, 0, p->ring.entries);
 		mdev_pt_posts_written(pt, p);
+		if (p->guarded)
+			mdev_pt_unguard(pt, p->ring.base, ring_size(p));
 	}
 	mdev_pt_posts_free(p);
 }
 
-/* Without a mark: tracking has ended. */
+/* Without a mark: tracking has ended, and guards end with it. */
 void mdev_pt_posts_free(struct mdev_pt_posts *p)
 {
 	kvfree(p->slots);

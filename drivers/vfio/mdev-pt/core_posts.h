@@ -19,6 +19,7 @@ struct mdev_pt_slot;
  * @tail: the first that the function may not take
  * @slots: one a descriptor: the buffers of what is posted; NULL if the function
  *	writes to none
+ * @guarded: the container asks before it unmaps the ring
  * @final: what a function that was stopped may have begun to write is marked
  */
 struct mdev_pt_posts {
@@ -27,6 +28,7 @@ struct mdev_pt_posts {
 	u32 head;
 	u32 tail;
 	struct mdev_pt_slot *slots;
+	bool guarded;
 	bool final;
 };
 
@@ -34,7 +36,8 @@ void mdev_pt_posts_begin(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 			 const struct mdev_pt_ring *ring, u32 head);
 void mdev_pt_posts_add(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 		       u32 tail);
-void mdev_pt_posts_skip(struct mdev_pt_posts *p, u32 head);
+void mdev_pt_posts_skip(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+			u32 head);
 void mdev_pt_posts_passed(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 			  u32 head);
 void mdev_pt_posts_written(struct mdev_pt_device *pt, struct mdev_pt_posts *p);

@@ -235,7 +235,7 @@ static void begin_receive(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
 		return;
 	mdev_pt_posts_add(pt, &q->posts, user->tail);
 	if (!mdev_pt_queue_read(pt, q->map->head, &head))
-		mdev_pt_posts_skip(&q->posts, head);
+		mdev_pt_posts_skip(pt, &q->posts, head);
 }
 
 /*

@@ -161,7 +161,7 @@ static void begin_in_use(struct mdev_pt_device *pt, struct mdev_pt_tail *t)
 		return;
 	mdev_pt_posts_add(pt, p, t->seen);
 	if (!find_head(pt, p, true, &head))
-		mdev_pt_posts_skip(p, head);
+		mdev_pt_posts_skip(pt, p, head);
 }
 
 static void begin(struct mdev_pt_device *pt, struct mdev_pt_tail *t)
