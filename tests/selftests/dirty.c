@@ -124,6 +124,45 @@ TEST_F_TIMEOUT(dirty, stopped_while_frames_arrive, TEST_SECONDS)
 	CHECK_TRAFFIC(w, 100);
 }
 
+/*
+ * A queue that is disabled reads so at once, and stops when the core has seen it:
+ * what is written in between is reported, and drivers wait longer than that.
+ */
+TEST_F_TIMEOUT(dirty, disabled_queue_stands, TEST_SECONDS)
+{
+	const uint32_t control = IGBVF_RX_RING(0) + IGBVF_RING_DCTL;
+	struct nic *w = &self->w;
+	struct nic_driver driver;
+	unsigned int sent;
+	struct job job;
+	int i;
+
+	ASSERT_EQ(0, nic_track(w));
+	for (i = 0; i < 20; i++) {
+		driver = (struct nic_driver){ .w = w };
+		nic_post(w, 255);
+		ASSERT_EQ(0, job_start(&job, send_on, &driver));
+		ASSERT_LT(0, nic_collect(w, 1, NIC_PATIENCE_MS));
+		igbvf_reg_write(&w->vf, control, 0);
+		EXPECT_EQ(0, igbvf_reg_read(&w->vf, control) &
+			     IGBVF_DCTL_ENABLE);
+		/* As Linux's driver does */
+		usleep(10000);
+		CHECK_SYNC(w, "disabled");
+		sent = __atomic_load_n(&driver.done, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&driver.done, __ATOMIC_RELAXED) <
+		       sent + 20)
+			usleep(1000);
+		EXPECT_EQ(0, memcmp(w->buffers.memory, w->buffers.copy,
+				    w->buffers.size));
+		__atomic_store_n(&driver.stop, true, __ATOMIC_RELEASE);
+		ASSERT_EQ(0, job_wait(&job, TEST_SECONDS));
+		ASSERT_EQ(0, nic_ring_start(w, 256, IGBVF_ADVANCED |
+					    IGBVF_PACKET(2)));
+	}
+	CHECK_STOPPED(w);
+}
+
 /* Nobody sees the doorbell of what was posted before. */
 TEST_F_TIMEOUT(dirty, posted_before, TEST_SECONDS)
 {
