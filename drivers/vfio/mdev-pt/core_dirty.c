@@ -13,6 +13,7 @@
  */
 
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -22,10 +23,18 @@
 #include "core_trace.h"
 
 /*
- * How often the watcher looks. A doorbell waits as long; at 1 Gb/s, 256
- * buffers of 1500 bytes last for 3 ms.
+ * How often the watcher looks at doorbells: at once after one was rung, and then
+ * ever less. A doorbell waits as long; at 1 Gb/s, 256 buffers of 1500 bytes last
+ * for 3 ms.
  */
-#define WATCH_NS	(200 * NSEC_PER_USEC)
+#define WATCH_MIN_NS	(200 * NSEC_PER_USEC)
+#define WATCH_MAX_NS	(NSEC_PER_MSEC)
+
+/*
+ * How often it looks at what the function has passed. For that it reads registers,
+ * each of which takes longer than all else of a look, and nobody waits for it.
+ */
+#define WATCH_ALL_NS	(2 * NSEC_PER_MSEC)
 
 /*
  * The log: one bit a page, in chunks. As many as cover 2 TB of memory in use; a
@@ -60,9 +69,9 @@ static int narrow(struct mdev_pt_device *pt)
 
 	lockdep_assert_held(&t->lock);
 
-	ret = mdev_pt_pin_mark(pt, 0);
+	ret = mdev_pt_pin_mark(pt, 0, 1);
 	for (bit = PAGE_SHIFT; !ret && bit < 52; bit++)
-		ret = mdev_pt_pin_mark(pt, (1ull << bit) >> PAGE_SHIFT);
+		ret = mdev_pt_pin_mark(pt, (1ull << bit) >> PAGE_SHIFT, 1);
 	if (ret == 1)
 		t->narrowed = true;
 	return ret;
@@ -101,21 +110,25 @@ static void log_free(struct mdev_pt_tracker *t)
 	t->all_dirty = false;
 }
 
-static void mark_page(struct mdev_pt_device *pt, u64 page)
+/* Returns how many of the pages are done. */
+static u64 mark_pages(struct mdev_pt_device *pt, u64 page, u64 count)
 {
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	int ret;
 
 	if (t->mode == MDEV_PT_TRACKING_LOG) {
 		log_page(t, page);
+		count = 1;
 	} else {
-		ret = mdev_pt_pin_mark(pt, page);
-		if (ret == 1)
+		ret = mdev_pt_pin_mark(pt, page, count);
+		if (ret > 0)
 			t->narrowed = true;
 		if (ret < 0 && !t->error)
 			t->error = ret;
+		count = max(ret, 1);
 	}
-	atomic64_inc(&t->marked);
+	atomic64_add(count, &t->marked);
+	return count;
 }
 
 void mdev_pt_mark_dirty(struct mdev_pt_device *pt, u64 iova, u64 len)
@@ -138,8 +151,8 @@ void mdev_pt_mark_dirty(struct mdev_pt_device *pt, u64 iova, u64 len)
 
 	trace_mdev_pt_dirty(&pt->vdev.pdev->dev, iova, len);
 	mutex_lock(&t->lock);
-	for (; page <= last && t->mode != MDEV_PT_TRACKING_OFF; page++) {
-		mark_page(pt, page);
+	while (page <= last && t->mode != MDEV_PT_TRACKING_OFF) {
+		page += mark_pages(pt, page, last - page + 1);
 		cond_resched();
 	}
 	mutex_unlock(&t->lock);
@@ -181,21 +194,31 @@ static int watch(void *data)
 {
 	struct mdev_pt_device *pt = data;
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	ktime_t now, next_all = 0;
+	u64 period = WATCH_MIN_NS;
 	unsigned long looks;
+	bool all;
 
 	mdev_pt_queues_begin(pt);
 	while (!kthread_should_stop()) {
 		looks = atomic_long_read(&t->wanted);
 		/* What was wanted before is done by this look. */
 		smp_rmb();
-		mdev_pt_queues_look(pt, looks != t->done);
+		now = ktime_get();
+		all = looks != t->done || ktime_after(now, next_all);
+		if (all)
+			next_all = ktime_add_ns(now, WATCH_ALL_NS);
+		if (mdev_pt_queues_look(pt, all))
+			period = WATCH_MIN_NS;
+		else
+			period = min_t(u64, period + period / 4, WATCH_MAX_NS);
 		if (looks != t->done) {
 			/* Who sees it sees the marks. */
 			smp_store_release(&t->done, looks);
 			wake_up_all(&t->wait);
 		}
 		wait_event_interruptible_hrtimeout(t->wait, is_wanted(t, looks),
-						   ns_to_ktime(WATCH_NS));
+						   ns_to_ktime(period));
 	}
 	mdev_pt_queues_finish(pt);
 	WRITE_ONCE(t->watching, false);

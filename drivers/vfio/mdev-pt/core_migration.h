@@ -246,7 +246,7 @@ void mdev_pt_pin_init(struct mdev_pt_tracker *t);
 void mdev_pt_pin_begin(struct mdev_pt_device *pt);
 void mdev_pt_pin_end(struct mdev_pt_device *pt);
 void mdev_pt_pin_unmap(struct mdev_pt_device *pt, u64 iova, u64 len);
-int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page);
+int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page, u64 count);
 bool mdev_pt_guard(struct mdev_pt_device *pt, u64 iova, u64 len);
 void mdev_pt_unguard(struct mdev_pt_device *pt, u64 iova, u64 len);
 
@@ -273,7 +273,7 @@ void mdev_pt_queues_end(struct mdev_pt_device *pt);
 
 /* core_queue_track.c */
 void mdev_pt_queues_begin(struct mdev_pt_device *pt);
-void mdev_pt_queues_look(struct mdev_pt_device *pt, bool all);
+bool mdev_pt_queues_look(struct mdev_pt_device *pt, bool all);
 void mdev_pt_queues_finish(struct mdev_pt_device *pt);
 void mdev_pt_queues_forward(struct mdev_pt_device *pt,
 			    struct mdev_pt_doorbell *db);
@@ -282,7 +282,7 @@ int mdev_pt_queues_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db);
 /* core_ring.c */
 void mdev_pt_rings_end(struct mdev_pt_device *pt);
 void mdev_pt_rings_reset(struct mdev_pt_device *pt);
-void mdev_pt_rings_look(struct mdev_pt_device *pt, bool all);
+bool mdev_pt_rings_look(struct mdev_pt_device *pt, bool all);
 void mdev_pt_rings_finish(struct mdev_pt_device *pt);
 void mdev_pt_rings_forward(struct mdev_pt_device *pt,
 			   struct mdev_pt_doorbell *db);

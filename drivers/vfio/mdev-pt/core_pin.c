@@ -35,6 +35,9 @@
 /* For 512 GB of memory that is posted at the same time. Beyond, no guards. */
 #define MAX_GUARDS	4096
 
+/* Pages that are pinned at once */
+#define PIN_MAX		16
+
 /* How long nothing is pinned in memory that is about to go */
 #define QUIET_MS	20
 
@@ -59,13 +62,13 @@ struct guard {
 	bool pinned;
 };
 
-/* Is @page in memory that is about to go, or was when it was last asked for? */
-static bool is_going(struct mdev_pt_tracker *t, u64 page, bool now)
+/* Are some of the pages in memory that is about to go, or was when it was last asked for? */
+static bool is_going(struct mdev_pt_tracker *t, u64 page, u64 count, bool now)
 {
 	bool going;
 
 	spin_lock(&t->quiet_lock);
-	going = page >= t->quiet_first && page <= t->quiet_last &&
+	going = page + count > t->quiet_first && page <= t->quiet_last &&
 		(!now || time_before(jiffies, t->quiet_until));
 	spin_unlock(&t->quiet_lock);
 	return going;
@@ -86,12 +89,12 @@ static void make_quiet(struct mdev_pt_tracker *t, u64 first, u64 last)
 }
 
 /* Whoever unmaps either waits for the end of it, or has made it quiet: false. */
-static bool begin_pin(struct mdev_pt_tracker *t, u64 page)
+static bool begin_pin(struct mdev_pt_tracker *t, u64 page, u64 count)
 {
 	atomic_inc(&t->pinning);
 	/* Pairs with the barrier of mdev_pt_pin_unmap(). */
 	smp_mb__after_atomic();
-	return !is_going(t, page, true);
+	return !is_going(t, page, count, true);
 }
 
 static void end_pin(struct mdev_pt_tracker *t)
@@ -100,32 +103,40 @@ static void end_pin(struct mdev_pt_tracker *t)
 	wake_up(&t->unpinned);
 }
 
-static int pin(struct mdev_pt_device *pt, u64 page)
+/* How many pages are pinned: all, or it is an error. */
+static int pin(struct mdev_pt_device *pt, u64 page, unsigned int count)
 {
-	struct page *pages;
+	struct page *pages[PIN_MAX];
 
-	return vfio_pin_pages(&pt->vdev.vdev, page << PAGE_SHIFT, 1,
-			      IOMMU_WRITE, &pages);
+	return vfio_pin_pages(&pt->vdev.vdev, page << PAGE_SHIFT, count,
+			      IOMMU_WRITE, pages);
 }
 
-static void unpin(struct mdev_pt_device *pt, u64 page)
+static void unpin(struct mdev_pt_device *pt, u64 page, unsigned int count)
 {
-	vfio_unpin_pages(&pt->vdev.vdev, page << PAGE_SHIFT, 1);
+	vfio_unpin_pages(&pt->vdev.vdev, page << PAGE_SHIFT, count);
 }
 
-/* 1 if it was marked, 0 if the function can't write there, or an error */
-int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page)
+/*
+ * How many of the pages were marked, from the first on; 0 if the function can't
+ * write to the first; or an error
+ */
+int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page, u64 count)
 {
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	int ret;
 
-	while (!begin_pin(t, page)) {
+	count = min_t(u64, count, PIN_MAX);
+	while (!begin_pin(t, page, count)) {
 		end_pin(t);
 		schedule_timeout_uninterruptible(1);
 	}
-	ret = pin(pt, page);
-	if (ret == 1)
-		unpin(pt, page);
+	ret = pin(pt, page, count);
+	/* Some of them may not be mapped. */
+	if (ret < 0 && count > 1)
+		ret = pin(pt, page, 1);
+	if (ret > 0)
+		unpin(pt, page, ret);
 	end_pin(t);
 
 	/* Not mapped, or not for writing */
@@ -139,7 +150,7 @@ static void pin_guard(struct mdev_pt_device *pt, struct guard *guard, u64 page)
 	bool pinned;
 
 	/* Who releases looks for guards when nothing is being pinned any more. */
-	pinned = begin_pin(t, page) && pin(pt, page) == 1;
+	pinned = begin_pin(t, page, 1) && pin(pt, page, 1) == 1;
 	if (pinned) {
 		xa_lock(&t->guards);
 		guard->page = page;
@@ -195,7 +206,7 @@ static void unguard_region(struct mdev_pt_device *pt, u64 page)
 	t->nr_guards--;
 	/* Nobody else finds it any more. */
 	if (guard->pinned)
-		unpin(pt, guard->page);
+		unpin(pt, guard->page, 1);
 	kfree(guard);
 }
 
@@ -260,7 +271,7 @@ static bool take_guard(struct mdev_pt_tracker *t, u64 *page)
 
 	xa_lock(&t->guards);
 	xa_for_each(&t->guards, index, guard) {
-		if (!guard->pinned || !is_going(t, guard->page, false))
+		if (!guard->pinned || !is_going(t, guard->page, 1, false))
 			continue;
 		guard->pinned = false;
 		*page = guard->page;
@@ -280,7 +291,7 @@ static void release(struct work_struct *work)
 	u64 page;
 
 	while (take_guard(t, &page))
-		unpin(t->pt, page);
+		unpin(t->pt, page, 1);
 	wake_up(&t->unpinned);
 }
 
@@ -351,7 +362,7 @@ void mdev_pt_pin_end(struct mdev_pt_device *pt)
 	xa_for_each(&t->guards, index, guard) {
 		xa_erase(&t->guards, index);
 		if (guard->pinned)
-			unpin(pt, guard->page);
+			unpin(pt, guard->page, 1);
 		kfree(guard);
 	}
 	t->nr_guards = 0;

@@ -9,6 +9,7 @@
  */
 
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include "core.h"
@@ -31,6 +32,11 @@ struct mdev_pt_slot {
 	bool guarded[MAX_BUFFERS];
 };
 
+static u32 next(struct mdev_pt_posts *p, u32 index)
+{
+	return index + 1 == p->ring.entries ? 0 : index + 1;
+}
+
 static void mark_descriptors(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 			     u32 first, u32 end)
 {
@@ -45,19 +51,84 @@ static void mark_descriptors(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 	}
 }
 
-static void mark_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
+/* Nothing is posted there any more. */
+static void clear_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
 {
-	struct mdev_pt_buffer *buffer;
 	unsigned int i;
 
 	for (i = 0; i < MAX_BUFFERS; i++) {
-		buffer = &slot->buffers[i];
-		mdev_pt_mark_dirty(pt, buffer->iova, buffer->len);
 		if (slot->guarded[i])
-			mdev_pt_unguard(pt, buffer->iova, buffer->len);
-		slot->guarded[i] = false;
-		buffer->len = 0;
+			mdev_pt_unguard(pt, slot->buffers[i].iova,
+					slot->buffers[i].len);
 	}
+	memset(slot, 0, sizeof(*slot));
+}
+
+static void mark_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_BUFFERS; i++)
+		mdev_pt_mark_dirty(pt, slot->buffers[i].iova,
+				   slot->buffers[i].len);
+	clear_slot(pt, slot);
+}
+
+/*
+ * Buffers that were passed at the same time are often on the same pages, or on
+ * pages next to each other: mark them at once.
+ */
+struct run {
+	u64 first;
+	u64 end;
+};
+
+static void mark_run(struct mdev_pt_device *pt, struct run *run)
+{
+	mdev_pt_mark_dirty(pt, run->first, run->end - run->first);
+	run->first = 0;
+	run->end = 0;
+}
+
+static void add_to_run(struct mdev_pt_device *pt, struct run *run, u64 iova,
+		       u32 len)
+{
+	u64 first = iova & PAGE_MASK, end;
+
+	/* Beyond the end of what there is, or nothing */
+	if (!len || check_add_overflow(iova, (u64)len + PAGE_SIZE, &end)) {
+		mdev_pt_mark_dirty(pt, iova, len);
+		return;
+	}
+	end = PAGE_ALIGN(iova + len);
+	if (first > run->end || end < run->first) {
+		mark_run(pt, run);
+		run->first = first;
+		run->end = end;
+	} else {
+		run->first = min(run->first, first);
+		run->end = max(run->end, end);
+	}
+}
+
+static void mark_slots(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
+		       u32 first, u32 end)
+{
+	struct run run = {};
+	struct mdev_pt_slot *slot;
+	unsigned int n;
+	u32 i;
+
+	for (i = first; i != end; i = next(p, i)) {
+		slot = &p->slots[i];
+		for (n = 0; n < MAX_BUFFERS; n++)
+			add_to_run(pt, &run, slot->buffers[n].iova,
+				   slot->buffers[n].len);
+	}
+	mark_run(pt, &run);
+	/* Guards go when all is marked. */
+	for (i = first; i != end; i = next(p, i))
+		clear_slot(pt, &p->slots[i]);
 }
 
 static void guard_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
@@ -72,11 +143,6 @@ static void guard_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
 static u64 ring_size(struct mdev_pt_posts *p)
 {
 	return (u64)p->ring.entries * p->ring.desc_size;
-}
-
-static u32 next(struct mdev_pt_posts *p, u32 index)
-{
-	return index + 1 == p->ring.entries ? 0 : index + 1;
 }
 
 /* What the function writes besides buffers and descriptors: where its head is */
@@ -124,10 +190,9 @@ void mdev_pt_posts_passed(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 
 	if (head >= p->ring.entries || head == first)
 		return;
-	for (; p->head != head; p->head = next(p, p->head)) {
-		if (p->slots)
-			mark_slot(pt, &p->slots[p->head]);
-	}
+	if (p->slots)
+		mark_slots(pt, p, first, head);
+	p->head = head;
 	mark_descriptors(pt, p, first, head);
 }
 
@@ -204,22 +269,19 @@ void mdev_pt_posts_add(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 void mdev_pt_posts_skip(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 			u32 head)
 {
-	struct mdev_pt_slot *slot;
-	unsigned int i;
-
 	if (head >= p->ring.entries)
 		return;
 	for (; p->head != head; p->head = next(p, p->head)) {
-		if (!p->slots)
-			continue;
-		slot = &p->slots[p->head];
-		for (i = 0; i < MAX_BUFFERS; i++) {
-			if (slot->guarded[i])
-				mdev_pt_unguard(pt, slot->buffers[i].iova,
-						slot->buffers[i].len);
-		}
-		memset(slot, 0, sizeof(*slot));
+		if (p->slots)
+			clear_slot(pt, &p->slots[p->head]);
 	}
+}
+
+/* It may have written to any of the descriptors. */
+void mdev_pt_posts_ring(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
+{
+	mark_descriptors(pt, p, 0, p->ring.entries);
+	mdev_pt_posts_written(pt, p);
 }
 
 /* The function was stopped, perhaps in the middle of a packet. */
@@ -230,8 +292,7 @@ void mdev_pt_posts_stopped(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
 	for (; left && i != p->tail; left--, i = next(p, i))
 		mark_slot(pt, &p->slots[i]);
 	/* Descriptors may be written back late, and in batches. */
-	mark_descriptors(pt, p, 0, p->ring.entries);
-	mdev_pt_posts_written(pt, p);
+	mdev_pt_posts_ring(pt, p);
 	p->final = true;
 }
 
@@ -243,8 +304,7 @@ void mdev_pt_posts_end(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
 	if (p->running) {
 		for (i = 0; p->slots && i < p->ring.entries; i++)
 			mark_slot(pt, &p->slots[i]);
-		mark_descriptors(pt, p, 0, p->ring.entries);
-		mdev_pt_posts_written(pt, p);
+		mdev_pt_posts_ring(pt, p);
 		if (p->guarded)
 			mdev_pt_unguard(pt, p->ring.base, ring_size(p));
 	}

@@ -41,6 +41,7 @@ void mdev_pt_posts_skip(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 void mdev_pt_posts_passed(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 			  u32 head);
 void mdev_pt_posts_written(struct mdev_pt_device *pt, struct mdev_pt_posts *p);
+void mdev_pt_posts_ring(struct mdev_pt_device *pt, struct mdev_pt_posts *p);
 void mdev_pt_posts_stopped(struct mdev_pt_device *pt, struct mdev_pt_posts *p);
 void mdev_pt_posts_end(struct mdev_pt_device *pt, struct mdev_pt_posts *p);
 void mdev_pt_posts_free(struct mdev_pt_posts *p);

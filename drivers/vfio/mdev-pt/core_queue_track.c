@@ -297,7 +297,9 @@ static bool look_at_shadow(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
 	return true;
 }
 
-static void look_receive(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
+/* Was something posted? */
+static bool look_receive(struct mdev_pt_device *pt, struct mdev_pt_queue *q,
+			 bool all)
 {
 	struct mdev_pt_posts *p = &q->posts;
 	bool last = READ_ONCE(pt->mig->stopped) && !p->final;
@@ -307,31 +309,26 @@ static void look_receive(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 
 	if (!look_at_shadow(pt, q, &user, &rung))
 		goto lost;
-	if (!p->running) {
-		if (rung)
-			mdev_pt_doorbell_write(pt, q->db, q->map->tail,
-					       user.tail);
-		return;
-	}
-
-	/* Read after the tail: the user posts no more than the head has left. */
-	if (mdev_pt_queue_read(pt, q->map->head, &head))
-		goto lost;
-	mdev_pt_posts_passed(pt, p, head);
 	if (rung) {
-		if (user.tail < p->ring.entries)
+		if (p->running && user.tail < p->ring.entries)
 			mdev_pt_posts_add(pt, p, user.tail);
 		mdev_pt_doorbell_write(pt, q->db, q->map->tail, user.tail);
 	}
-	publish_head(q, user.head, head);
+	if (!p->running || !(all || last))
+		return rung;
 
+	if (mdev_pt_queue_read(pt, q->map->head, &head))
+		goto lost;
+	mdev_pt_posts_passed(pt, p, head);
+	publish_head(q, user.head, head);
 	if (last)
 		mdev_pt_posts_stopped(pt, p);
-	return;
+	return rung;
 
 lost:
 	if (last && p->running)
 		mdev_pt_dirty_fail(pt, -EIO);
+	return true;
 }
 
 static void look_transmit(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
@@ -341,13 +338,14 @@ static void look_transmit(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 	struct mdev_pt_queue_regs regs = {};
 	u32 head, ctl;
 
-	if (mdev_pt_queue_read(pt, q->map->ctl, &ctl) ||
-	    mdev_pt_queue_read(pt, q->map->head, &head))
+	if (mdev_pt_queue_read(pt, q->map->ctl, &ctl))
 		goto lost;
 	if (!(ctl & q->map->enable) && !q->stopped) {
 		mdev_pt_posts_end(pt, p);
 		return;
 	}
+	if (mdev_pt_queue_read(pt, q->map->head, &head))
+		goto lost;
 
 	/* It stands: nothing was written. */
 	if (p->running && head == p->head && !last)
@@ -363,6 +361,8 @@ static void look_transmit(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 		attach(pt, q, &regs, regs.head);
 		if (!p->running)
 			return;
+		/* Since it was enabled the head may have moved. */
+		mdev_pt_posts_ring(pt, p);
 	}
 	if (memcmp(p->ring.config, regs.config, sizeof(regs.config))) {
 		mdev_pt_posts_written(pt, p);
@@ -394,24 +394,29 @@ void mdev_pt_queues_begin(struct mdev_pt_device *pt)
 	mutex_unlock(&pt->mig->queues_lock);
 }
 
-/* @all: leave nothing for the next look. */
-void mdev_pt_queues_look(struct mdev_pt_device *pt, bool all)
+/*
+ * Was something posted? @all: mark what was written, too, and leave nothing for
+ * the next look.
+ */
+bool mdev_pt_queues_look(struct mdev_pt_device *pt, bool all)
 {
 	struct mdev_pt_queue *q;
+	bool rung = false;
 
 	/* In low power nothing is written, and a look would end it. */
 	if (READ_ONCE(pt->vdev.pm_runtime_engaged))
-		return;
+		return false;
 
 	mutex_lock(&pt->mig->queues_lock);
 	for (q = pt->mig->queues; q < mdev_pt_queues_past(pt->mig); q++) {
 		if (q->db)
-			look_receive(pt, q);
-		else
+			rung |= look_receive(pt, q, all);
+		else if (all)
 			look_transmit(pt, q);
 	}
-	mdev_pt_rings_look(pt, all);
+	rung |= mdev_pt_rings_look(pt, all);
 	mutex_unlock(&pt->mig->queues_lock);
+	return rung;
 }
 
 void mdev_pt_queues_finish(struct mdev_pt_device *pt)

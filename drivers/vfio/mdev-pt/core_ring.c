@@ -99,30 +99,26 @@ void mdev_pt_rings_forward(struct mdev_pt_device *pt,
 
 /*
  * Behind the last descriptor that is done: all before it were passed, whether
- * they say so or not.  One that does not, at the head, may hide some that do: the
- * user has posted it again, or asked for no answer.  @all: look behind it, too.
+ * they say so or not.  One that does not may hide some that do: the user has
+ * written it anew, or asked for no answer.
  */
 static void find_done(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
-		      bool all, u32 *head)
+		      u32 *head)
 {
 	u32 i = p->head, size = p->ring.desc_size, count, n;
 	u8 batch[BATCH] __aligned(8);
-	bool found = true;
 
 	*head = p->head;
-	while (i != p->tail && (found || all)) {
+	while (i != p->tail) {
 		count = (p->tail > i ? p->tail : p->ring.entries) - i;
 		count = min_t(u32, count, BATCH / size);
 		/* What can't be read here can't be written by the function. */
 		if (mdev_pt_dma_read(pt, p->ring.base + (u64)i * size, batch,
 				     count * size))
 			return;
-		found = false;
 		for (n = 0; n < count; n++) {
-			if (p->ring.done(p->ring.config, batch + n * size)) {
+			if (p->ring.done(p->ring.config, batch + n * size))
 				*head = (i + n + 1) % p->ring.entries;
-				found = true;
-			}
 		}
 		i = (i + count) % p->ring.entries;
 		cond_resched();
@@ -130,7 +126,7 @@ static void find_done(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 }
 
 static int find_head(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
-		     bool all, u32 *head)
+		     u32 *head)
 {
 	__le32 le;
 
@@ -143,7 +139,7 @@ static int find_head(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 			*head = le32_to_cpu(le);
 		return 0;
 	case MDEV_PT_RING_DONE:
-		find_done(pt, p, all, head);
+		find_done(pt, p, head);
 		return 0;
 	}
 	return -EINVAL;
@@ -160,7 +156,7 @@ static void begin_in_use(struct mdev_pt_device *pt, struct mdev_pt_tail *t)
 	if (!p->running)
 		return;
 	mdev_pt_posts_add(pt, p, t->seen);
-	if (!find_head(pt, p, true, &head))
+	if (!find_head(pt, p, &head))
 		mdev_pt_posts_skip(pt, p, head);
 }
 
@@ -212,8 +208,11 @@ static int look_at_ring(struct mdev_pt_device *pt, struct mdev_pt_tail *t,
 	u32 head;
 	int ret;
 
-	/* Before the post: the user posts what the function has passed. */
-	ret = find_head(pt, p, all, &head);
+	if (rung && t->seen < p->ring.entries)
+		mdev_pt_posts_add(pt, p, t->seen);
+	if (!all)
+		return 0;
+	ret = find_head(pt, p, &head);
 	if (ret)
 		return ret;
 	if (head != p->head) {
@@ -223,12 +222,11 @@ static int look_at_ring(struct mdev_pt_device *pt, struct mdev_pt_tail *t,
 					   sizeof(__le32));
 	}
 	mdev_pt_posts_passed(pt, p, head);
-	if (rung && t->seen < p->ring.entries)
-		mdev_pt_posts_add(pt, p, t->seen);
 	return 0;
 }
 
-static void look(struct mdev_pt_device *pt, struct mdev_pt_tail *t, bool all)
+/* Was something posted? */
+static bool look(struct mdev_pt_device *pt, struct mdev_pt_tail *t, bool all)
 {
 	bool stopped = READ_ONCE(pt->mig->stopped);
 	struct mdev_pt_posts *p = &t->posts;
@@ -247,21 +245,24 @@ static void look(struct mdev_pt_device *pt, struct mdev_pt_tail *t, bool all)
 	       (p->running && look_at_ring(pt, t, rung, all || last));
 	if (!lost && rung)
 		mdev_pt_doorbell_write(pt, t->db, t->offset, t->seen);
-	if (!last || !p->running)
-		return;
-	if (lost)
-		mdev_pt_dirty_fail(pt, -EIO);
-	else
-		mdev_pt_posts_stopped(pt, p);
+	if (last && p->running) {
+		if (lost)
+			mdev_pt_dirty_fail(pt, -EIO);
+		else
+			mdev_pt_posts_stopped(pt, p);
+	}
+	return lost || rung;
 }
 
-/* @all: leave nothing for the next look. */
-void mdev_pt_rings_look(struct mdev_pt_device *pt, bool all)
+/* As mdev_pt_queues_look() */
+bool mdev_pt_rings_look(struct mdev_pt_device *pt, bool all)
 {
 	struct mdev_pt_tail *t;
+	bool rung = false;
 
 	for (t = pt->mig->tails; t < tails_end(pt->mig); t++)
-		look(pt, t, all);
+		rung |= look(pt, t, all);
+	return rung;
 }
 
 /* Tracking has ended. */
