@@ -14,7 +14,9 @@
 
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -52,7 +54,7 @@ struct chunk {
 void mdev_pt_dirty_init(struct mdev_pt_tracker *t)
 {
 	mutex_init(&t->lock);
-	xa_init(&t->chunks);
+	xa_init_flags(&t->chunks, XA_FLAGS_ACCOUNT);
 	init_waitqueue_head(&t->wait);
 	mdev_pt_pin_init(t);
 }
@@ -83,9 +85,9 @@ static void log_page(struct mdev_pt_tracker *t, u64 page)
 	struct chunk *chunk = xa_load(&t->chunks, index);
 
 	if (!chunk && t->nr_chunks < MAX_CHUNKS) {
-		chunk = kzalloc(sizeof(*chunk), GFP_KERNEL);
+		chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
 		if (chunk && xa_err(xa_store(&t->chunks, index, chunk,
-					     GFP_KERNEL))) {
+					     GFP_KERNEL_ACCOUNT))) {
 			kfree(chunk);
 			chunk = NULL;
 		}
@@ -196,9 +198,12 @@ static int watch(void *data)
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	ktime_t now, next_all = 0;
 	u64 period = WATCH_MIN_NS;
+	struct mem_cgroup *old;
 	unsigned long looks;
 	bool all;
 
+	/* What it takes to follow the user's rings is the user's. */
+	old = set_active_memcg(t->memcg);
 	mdev_pt_queues_begin(pt);
 	while (!kthread_should_stop()) {
 		looks = atomic_long_read(&t->wanted);
@@ -221,6 +226,7 @@ static int watch(void *data)
 						   ns_to_ktime(period));
 	}
 	mdev_pt_queues_finish(pt);
+	set_active_memcg(old);
 	WRITE_ONCE(t->watching, false);
 	wake_up_all(&t->wait);
 	return 0;
@@ -301,6 +307,7 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 	trace_mdev_pt_tracking(&pt->vdev.pdev->dev, mode);
 
 	mdev_pt_pin_begin(pt);
+	t->memcg = get_mem_cgroup_from_mm(current->mm);
 	t->watcher = watcher;
 	WRITE_ONCE(t->watching, true);
 	wake_up_process(watcher);
@@ -332,6 +339,8 @@ void mdev_pt_dirty_stop(struct mdev_pt_device *pt)
 	kthread_stop(t->watcher);
 	t->watcher = NULL;
 	mdev_pt_pin_end(pt);
+	mem_cgroup_put(t->memcg);
+	t->memcg = NULL;
 
 	mutex_lock(&t->lock);
 	t->mode = MDEV_PT_TRACKING_OFF;

@@ -48,6 +48,7 @@
 struct interval_tree_node;
 struct iova_bitmap;
 struct mdev_pt_stream;
+struct mem_cgroup;
 struct task_struct;
 
 /* Who asks for the pages that the function writes to */
@@ -64,6 +65,7 @@ enum mdev_pt_tracking {
  * @mode: who asks. @lock.
  * @watcher: the thread that looks at doorbells and rings; NULL when off.
  *	mdev_pt_migration::lock.
+ * @memcg: of the user, who is charged for it; from start to stop
  * @lock: guards what is named so, and serialises marks
  * @chunks: for the log: bitmaps of dirty pages, by IOVA. @lock.
  * @nr_chunks: how many. @lock.
@@ -93,6 +95,7 @@ enum mdev_pt_tracking {
 struct mdev_pt_tracker {
 	enum mdev_pt_tracking mode;
 	struct task_struct *watcher;
+	struct mem_cgroup *memcg;
 	struct mutex lock;	/* see above */
 	struct xarray chunks;
 	unsigned int nr_chunks;

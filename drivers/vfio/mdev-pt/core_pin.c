@@ -176,10 +176,11 @@ static bool guard_region(struct mdev_pt_device *pt, u64 page)
 	if (!guard) {
 		if (t->nr_guards == MAX_GUARDS)
 			return false;
-		guard = kzalloc(sizeof(*guard), GFP_KERNEL);
+		guard = kzalloc(sizeof(*guard), GFP_KERNEL_ACCOUNT);
 		if (!guard)
 			return false;
-		if (xa_err(xa_store(&t->guards, index, guard, GFP_KERNEL))) {
+		if (xa_err(xa_store(&t->guards, index, guard,
+				    GFP_KERNEL_ACCOUNT))) {
 			kfree(guard);
 			return false;
 		}
@@ -332,7 +333,7 @@ void mdev_pt_pin_init(struct mdev_pt_tracker *t)
 	init_waitqueue_head(&t->unpinned);
 	spin_lock_init(&t->quiet_lock);
 	t->quiet_until = jiffies;
-	xa_init(&t->guards);
+	xa_init_flags(&t->guards, XA_FLAGS_ACCOUNT);
 	INIT_WORK(&t->release, release);
 }
 

@@ -168,7 +168,7 @@ void mdev_pt_posts_begin(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 		return;
 	if (ring->posted) {
 		p->slots = kvcalloc(ring->entries, sizeof(*p->slots),
-				    GFP_KERNEL);
+				    GFP_KERNEL_ACCOUNT);
 		if (!p->slots) {
 			mdev_pt_dirty_fail(pt, -ENOMEM);
 			return;
