@@ -131,9 +131,12 @@ static inline bool mdev_pt_is_iommufd(struct vfio_device *vdev)
 #define mdev_pt_assign_dev_name() __assign_str(dev, dev_name(dev))
 #endif
 
-/* Mappings of a VFIO device can be zapped through its inode. */
+/*
+ * Mappings of a VFIO device can be zapped through its inode. A doorbell page has
+ * 4 KB, and no other registers may be mapped with it.
+ */
 #ifdef HAVE_VFIO_INODE
-#define MDEV_PT_CAN_ZAP true
+#define MDEV_PT_CAN_ZAP (PAGE_SIZE == SZ_4K)
 #else
 #define MDEV_PT_CAN_ZAP false
 #endif

@@ -9,7 +9,8 @@
  * passes it on.  Accesses by read() and write() go the same way.
  *
  * Where a mapping can't be zapped (before 6.11 a VFIO device has no inode of its
- * own), the page is not mapped at all, tracking or not.
+ * own), or would have other registers with it (pages of more than 4 KB), the page
+ * is not mapped at all, tracking or not.
  */
 
 #include <linux/fs.h>
@@ -199,7 +200,7 @@ static int shadow_read(struct mdev_pt_device *pt, void *data, u64 offset,
 
 	mdev_pt_doorbell_lock(pt, db);
 	if (db->active) {
-		memcpy(&le, (u8 *)db->shadow + offset_in_page(offset), width);
+		memcpy(&le, (u8 *)db->shadow + (offset - db->offset), width);
 		*value = le64_to_cpu(le);
 		ret = 0;
 	}
@@ -218,10 +219,10 @@ static int shadow_write(struct mdev_pt_device *pt, void *data, u64 offset,
 	if (db->active) {
 		/* As by the CPU: one register is written at once. */
 		if (width == 4)
-			WRITE_ONCE(db->shadow[offset_in_page(offset) / 4],
+			WRITE_ONCE(*mdev_pt_doorbell_register(db, offset),
 				   cpu_to_le32(value));
 		else
-			memcpy((u8 *)db->shadow + offset_in_page(offset), &le,
+			memcpy((u8 *)db->shadow + (offset - db->offset), &le,
 			       width);
 	} else {
 		/* Under the lock: not after the shadow was filled. */
@@ -252,7 +253,7 @@ int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
 			 u64 register_offset,
 			 struct mdev_pt_doorbell **doorbell)
 {
-	u64 offset = round_down(register_offset, PAGE_SIZE);
+	u64 offset = round_down(register_offset, SZ_4K);
 	struct mdev_pt_doorbell *db;
 	int ret;
 

@@ -122,7 +122,7 @@ struct mdev_pt_tracker {
 };
 
 /**
- * struct mdev_pt_doorbell - a page of a BAR with the tails of receive queues
+ * struct mdev_pt_doorbell - a page of 4 KB of a BAR with the tails of receive queues
  * @node: in mdev_pt_migration::doorbells; from open() to close(), constant
  * @bar: the BAR
  * @offset: of the page, in the BAR

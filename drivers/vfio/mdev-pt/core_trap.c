@@ -100,7 +100,7 @@ int mdev_pt_add_page_trap(struct mdev_pt_device *pt, unsigned int bar,
 			  u64 offset, const struct mdev_pt_trap_ops *ops,
 			  void *data, bool mapped)
 {
-	return add_trap(pt, bar, offset, PAGE_SIZE, ops, data, mapped);
+	return add_trap(pt, bar, offset, SZ_4K, ops, data, mapped);
 }
 
 void mdev_pt_traps_end(struct mdev_pt_device *pt)
