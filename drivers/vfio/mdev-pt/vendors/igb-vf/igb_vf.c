@@ -86,11 +86,18 @@ u32 igb_vf_whole(u64 value, u64 offset)
 	return value << offset % 4 * 8;
 }
 
+static void was_reset(struct igb_vf *igb)
+{
+	igb_vf_mailbox_reset(igb);
+	/* resume() has nothing to enable. */
+	igb->eims = 0;
+}
+
 void igb_vf_lock(struct igb_vf *igb)
 {
 	mutex_lock(&igb->lock);
 	if (atomic_xchg(&igb->reset, 0)) {
-		igb_vf_mailbox_reset(igb);
+		was_reset(igb);
 		igb->pending = 0;
 	}
 }
@@ -199,7 +206,7 @@ static int vtctrl_write(struct mdev_pt_device *pt, void *data, u64 offset,
 	igb_vf_lock(igb);
 	ret = igb_vf_write(igb, round_down(offset, 4), reg);
 	if (!ret && reg & VTCTRL_RST)
-		igb_vf_mailbox_reset(igb);
+		was_reset(igb);
 	igb_vf_unlock(igb);
 
 	if (!ret && reg & VTCTRL_RST)
@@ -262,8 +269,12 @@ static int enable_interrupts(struct igb_vf *igb)
 {
 	int ret;
 
+	igb_vf_lock(igb);
 	ret = igb_vf_write(igb, VTEICS, igb->eims);
-	return ret ? ret : igb_vf_write(igb, VTEIMS, igb->eims);
+	if (!ret)
+		ret = igb_vf_write(igb, VTEIMS, igb->eims);
+	igb_vf_unlock(igb);
+	return ret;
 }
 
 static int disable_interrupts(struct igb_vf *igb)
@@ -271,6 +282,7 @@ static int disable_interrupts(struct igb_vf *igb)
 	u32 eims, eiac;
 	int ret;
 
+	igb_vf_lock(igb);
 	ret = igb_vf_read(igb, VTEIMS, &eims);
 	if (!ret)
 		ret = igb_vf_read(igb, VTEIAC, &eiac);
@@ -282,6 +294,7 @@ static int disable_interrupts(struct igb_vf *igb)
 	 */
 	if (!ret)
 		igb->eims = (eims | eiac) & VTEI_MASK;
+	igb_vf_unlock(igb);
 	return ret;
 }
 

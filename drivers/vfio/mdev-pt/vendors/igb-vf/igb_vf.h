@@ -66,10 +66,9 @@ struct igb_vf_mailbox_state {
 /**
  * struct igb_vf - one for each mdev
  * @pt: the device
- * @eims: the vectors that resume() enables; of the migration callbacks, which
- *	are called one at a time
  * @reset: the function was reset, which @lock's next holder is to know
  * @lock: held over accesses to the BAR, so not for reset_done()
+ * @eims: the vectors that resume() enables
  * @pending: bits of V2PMAILBOX that a read of ours has cleared, and that the
  *	user has still to see
  * @requested: the PF has not answered to @request
@@ -79,11 +78,11 @@ struct igb_vf_mailbox_state {
  */
 struct igb_vf {
 	struct mdev_pt_device *pt;
-	u32 eims;
 	atomic_t reset;
 
 	/* guards the rest */
 	struct mutex lock;
+	u32 eims;
 	u32 pending;
 	bool requested;
 	__le32 request[VMBMEM_WORDS];
