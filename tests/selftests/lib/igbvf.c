@@ -8,34 +8,17 @@
 
 #include "clock.h"
 #include "igbvf.h"
+#include "igbvf_regs.h"
 
 #define PAGE		4096
 #define ENTRIES		32
 #define MAILBOX_TIMEOUT_MS	1000
 
-#define VTCTRL		0x0000
-#define VTCTRL_RST	(1u << 26)
-#define VMBMEM		0x0800
-#define V2PMAILBOX	0x0c40
-#define V2PMAILBOX_REQ		(1u << 0)
-#define V2PMAILBOX_ACK		(1u << 1)
-#define V2PMAILBOX_VFU		(1u << 2)
-#define V2PMAILBOX_PFSTS	(1u << 4)
-#define VTEIMS		0x1524
-#define VTEIMC		0x1528
-#define VTEIAC		0x152c
-#define VTEICR		0x1580
-#define VTIVAR0		0x1700
 /* queue 0, receive and transmit: vector 1 */
 #define VTIVAR0_VECTOR1	0x8181
 
-/* The messages that Linux's PF driver knows */
-#define VF_RESET	0x0001
-#define VF_SET_MAC_ADDR	0x0002
 #define PF_CONTROL	0x0100
-#define MSG_TYPE	0xffff
-#define MSG_ACK		(1u << 31)
-/* The longest of them, in words */
+/* The longest answer, in words */
 #define MSG_LEN		3
 
 /* 7.2.2.3, advanced transmit data descriptor */
@@ -121,27 +104,47 @@ static int mailbox_receive(struct igbvf *vf, uint32_t *message)
 	return 0;
 }
 
-/* Sends a message, which the answer replaces. */
-static int mailbox_call(struct igbvf *vf, uint32_t *message)
+/* Sends a message of @len words; the answer has MSG_LEN. */
+static int mailbox_call(struct igbvf *vf, const uint32_t *message,
+			unsigned int len, uint32_t *answer)
 {
-	uint32_t type = message[0] & MSG_TYPE;
-	int ret, i;
+	unsigned int i;
+	int ret;
 
 	ret = mailbox_own(vf);
 	if (ret)
 		return ret;
-	for (i = 0; i < MSG_LEN; i++)
+	for (i = 0; i < len; i++)
 		igbvf_reg_write(vf, VMBMEM + i * 4, message[i]);
 	igbvf_reg_write(vf, V2PMAILBOX, V2PMAILBOX_REQ);
 
 	do {
-		ret = mailbox_receive(vf, message);
+		ret = mailbox_receive(vf, answer);
 		if (ret)
 			return ret;
 		/* The PF also sends to all VFs when its link changes. */
-	} while ((message[0] & MSG_TYPE) == PF_CONTROL);
+	} while ((answer[0] & MSG_TYPE) == PF_CONTROL);
 
-	return (message[0] & MSG_TYPE) == type ? 0 : -EPROTO;
+	return (answer[0] ^ message[0]) & MSG_TYPE ? -EPROTO : 0;
+}
+
+int igbvf_ask(struct igbvf *vf, const uint32_t *message, unsigned int len)
+{
+	uint32_t answer[MSG_LEN];
+	int ret;
+
+	ret = mailbox_call(vf, message, len, answer);
+	if (ret)
+		return ret;
+	return answer[0] & MSG_ACK ? 0 : -EACCES;
+}
+
+int igbvf_ask_address(struct igbvf *vf, uint32_t kind, const uint8_t *address)
+{
+	uint32_t message[3] = { VF_SET_MAC_ADDR | kind };
+
+	memcpy(&message[1], address, 6);
+	return igbvf_ask(vf, message, 3);
 }
 
 /*
@@ -151,26 +154,19 @@ static int mailbox_call(struct igbvf *vf, uint32_t *message)
 static int say_reset(struct igbvf *vf)
 {
 	static const uint8_t address[6] = { 0x02, 0x76, 0x66, 0x69, 0x6f, 0 };
-	uint32_t message[MSG_LEN] = { VF_RESET };
+	uint32_t answer[MSG_LEN], message = VF_RESET;
 	int ret;
 
-	ret = mailbox_call(vf, message);
+	ret = mailbox_call(vf, &message, 1, answer);
 	if (ret)
 		return ret;
-	if (message[0] & MSG_ACK) {
-		memcpy(vf->mac, &message[1], sizeof(vf->mac));
+	if (answer[0] & MSG_ACK) {
+		memcpy(vf->mac, &answer[1], sizeof(vf->mac));
 		return 0;
 	}
 
 	memcpy(vf->mac, address, sizeof(vf->mac));
-	message[0] = VF_SET_MAC_ADDR;
-	message[1] = 0;
-	message[2] = 0;
-	memcpy(&message[1], address, sizeof(address));
-	ret = mailbox_call(vf, message);
-	if (ret)
-		return ret;
-	return message[0] & MSG_ACK ? 0 : -EACCES;
+	return igbvf_ask_address(vf, 0, address);
 }
 
 static uint32_t ring_registers(const struct igbvf_ring *ring)
@@ -318,6 +314,17 @@ static void unmap_registers(struct igbvf *vf)
 	}
 }
 
+int igbvf_attach(struct igbvf *vf, struct vfio_user *u)
+{
+	return map_registers(vf, u);
+}
+
+void igbvf_detach(struct igbvf *vf)
+{
+	unmap_registers(vf);
+	vf->u = NULL;
+}
+
 int igbvf_receiving(struct vfio_user *u)
 {
 	struct igbvf vf = {};
@@ -390,9 +397,8 @@ void igbvf_stop(struct igbvf *vf)
 	if (vf->u) {
 		igbvf_reg_write(vf, VTEIMC, ~0u);
 		igbvf_reg_write(vf, VTCTRL, VTCTRL_RST);
-		unmap_registers(vf);
 		vfio_irq_disable(vf->u, VFIO_PCI_MSIX_IRQ_INDEX);
-		vf->u = NULL;
+		igbvf_detach(vf);
 	}
 	close(vf->eventfd);
 }

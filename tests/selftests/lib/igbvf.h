@@ -63,6 +63,16 @@ struct igbvf {
 int igbvf_start(struct igbvf *vf, struct vfio_user *u, void *memory,
 		uint64_t iova);
 void igbvf_stop(struct igbvf *vf);
+/*
+ * It goes on with another VF, which is in the state of the first: only the
+ * registers are mapped. Detached, it has none.
+ */
+int igbvf_attach(struct igbvf *vf, struct vfio_user *u);
+void igbvf_detach(struct igbvf *vf);
+/* Asks the PF, by a message of @len words. -EACCES: it refuses. */
+int igbvf_ask(struct igbvf *vf, const uint32_t *message, unsigned int len);
+/* @kind: 0 for the VF's own, VF_MAC_FILTER_ADD for a further one */
+int igbvf_ask_address(struct igbvf *vf, uint32_t kind, const uint8_t *address);
 /* Has somebody enabled the receive queue? 0, 1, or -errno */
 int igbvf_receiving(struct vfio_user *u);
 /* Hands the buffer, of 2 KB, to the VF. */

@@ -19,7 +19,7 @@
 /* IEEE 802, Local Experimental Ethertype 1 */
 #define FRAME_TYPE	0x88b5
 
-static int netdev_of(const char *bdf, char *name)
+int netdev_of(const char *bdf, char *name)
 {
 	char path[SYSFS_PATH];
 	glob_t found;

@@ -7,6 +7,8 @@
 
 #define FRAME_LEN	200
 
+/* Its name, of up to IFNAMSIZ bytes; 0 or -errno */
+int netdev_of(const char *bdf, char *name);
 /*
  * Takes the interface up, and waits for its link; a socket for whole frames of
  * our type.
