@@ -12,7 +12,6 @@
  * to; "fail" names an op that is to fail.
  */
 
-#include <linux/atomic.h>
 #include <linux/mdev_pt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -21,6 +20,7 @@
 #include <linux/uaccess.h>
 
 #include "pt_test.h"
+#include "pt_test_calls.h"
 
 enum op {
 	OP_probe,
@@ -57,30 +57,12 @@ static const char *const op_names[NUM_OPS] = {
 
 static atomic_t calls[NUM_OPS];
 
-static int calls_set(const char *value, const struct kernel_param *param)
-{
-	int i;
-
-	for (i = 0; i < NUM_OPS; i++)
-		atomic_set(&calls[i], 0);
-	return 0;
-}
-
-static int calls_get(char *buf, const struct kernel_param *param)
-{
-	int i, len = 0;
-
-	for (i = 0; i < NUM_OPS; i++)
-		len += sysfs_emit_at(buf, len, "%s %d\n", op_names[i],
-				     atomic_read(&calls[i]));
-	return len;
-}
-
-static const struct kernel_param_ops calls_ops = {
-	.set = calls_set,
-	.get = calls_get,
+static struct pt_test_calls calls_param = {
+	.names = op_names,
+	.counts = calls,
+	.size = NUM_OPS,
 };
-module_param_cb(calls, &calls_ops, NULL, 0644);
+module_param_cb(calls, &pt_test_calls_ops, &calls_param, 0644);
 
 static char fail[32];
 module_param_string(fail, fail, sizeof(fail), 0644);

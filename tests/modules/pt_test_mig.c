@@ -13,13 +13,13 @@
  * it is saved.
  */
 
-#include <linux/atomic.h>
 #include <linux/delay.h>
 #include <linux/mdev_pt.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
+#include "pt_test_calls.h"
 #include "pt_test_mig.h"
 
 enum count {
@@ -48,30 +48,12 @@ static const char *const count_names[NUM_COUNTS] = {
 
 static atomic_t counts[NUM_COUNTS];
 
-static int calls_set(const char *value, const struct kernel_param *param)
-{
-	int i;
-
-	for (i = 0; i < NUM_COUNTS; i++)
-		atomic_set(&counts[i], 0);
-	return 0;
-}
-
-static int calls_get(char *buf, const struct kernel_param *param)
-{
-	int i, len = 0;
-
-	for (i = 0; i < NUM_COUNTS; i++)
-		len += sysfs_emit_at(buf, len, "%s %d\n", count_names[i],
-				     atomic_read(&counts[i]));
-	return len;
-}
-
-static const struct kernel_param_ops calls_ops = {
-	.set = calls_set,
-	.get = calls_get,
+static struct pt_test_calls calls_param = {
+	.names = count_names,
+	.counts = counts,
+	.size = NUM_COUNTS,
 };
-module_param_cb(calls, &calls_ops, NULL, 0644);
+module_param_cb(calls, &pt_test_calls_ops, &calls_param, 0644);
 
 static char fail[32];
 module_param_string(fail, fail, sizeof(fail), 0644);
