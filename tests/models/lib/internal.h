@@ -62,6 +62,7 @@ struct bar {
 };
 
 struct watch;
+struct control;
 
 struct model {
 	const struct model_device *device;
@@ -74,6 +75,8 @@ struct model {
 
 	int listener;
 	struct connection connection;
+
+	struct control *controls;
 
 	uint8_t config[MODEL_CONFIG_MAX];
 	uint8_t writable[MODEL_CONFIG_MAX];
@@ -108,9 +111,9 @@ static inline void put_le(uint8_t *p, unsigned int width, uint64_t value)
 		*p++ = value;
 }
 
-/* loop.c: removes the dead and calls back until @m->stop */
+/* loop.c: removes the dead and calls back until all have @stop */
 int loop_init(struct model *m);
-int loop_run(struct model *m);
+int loop_run(struct model *const *models, unsigned int count);
 void loop_exit(struct model *m);
 
 /* server.c: what the loop does after each round */
@@ -174,6 +177,9 @@ int dma_init(void);
 int dma_map(struct model *m, struct message *msg);
 int dma_unmap(struct model *m, struct message *msg);
 void dma_unmap_all(struct model *m);
+
+/* control.c */
+void control_exit(struct model *m);
 
 /* server.c: by command, by FLR, or by the way from D3hot to D0 */
 void model_reset(struct model *m);

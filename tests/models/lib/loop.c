@@ -133,21 +133,54 @@ static void bury(struct model *m)
 	}
 }
 
-int loop_run(struct model *m)
+static int step(struct model *m)
 {
 	struct epoll_event events[16];
 	int i, n;
 
-	while (!m->stop) {
-		n = epoll_wait(m->epoll, events, ARRAY_SIZE(events), -1);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		for (i = 0; i < n; i++)
-			dispatch(m, events[i].data.ptr);
-		server_poll(m);
-		bury(m);
-	}
+	n = epoll_wait(m->epoll, events, ARRAY_SIZE(events), 0);
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	for (i = 0; i < n; i++)
+		dispatch(m, events[i].data.ptr);
+	server_poll(m);
+	bury(m);
 	return 0;
+}
+
+static bool all_stopped(struct model *const *models, unsigned int count)
+{
+	while (count)
+		if (!models[--count]->stop)
+			return false;
+	return true;
+}
+
+/*
+ * An epoll instance can be waited for like any other file. One model's event
+ * may be work for all of them.
+ */
+int loop_run(struct model *const *models, unsigned int count)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int all = epoll_create1(EPOLL_CLOEXEC);
+	unsigned int i;
+	int ret = 0;
+
+	if (all < 0)
+		return -errno;
+	for (i = 0; !ret && i < count; i++)
+		if (epoll_ctl(all, EPOLL_CTL_ADD, models[i]->epoll, &event))
+			ret = -errno;
+	while (!ret && !all_stopped(models, count)) {
+		if (epoll_wait(all, &event, 1, -1) < 0 && errno != EINTR)
+			ret = -errno;
+		/* The stopped ones, too: what is not read is reported forever. */
+		for (i = 0; !ret && i < count; i++)
+			ret = step(models[i]);
+	}
+	close(all);
+	return ret;
 }
 
 int loop_init(struct model *m)

@@ -80,6 +80,9 @@ void *model_private(const struct model *m);
 
 /* Serves one client after the other at @path, until model_stop(). */
 int model_serve(struct model *m, const char *path, unsigned int flags);
+/* The same for functions that belong together, until all are stopped */
+int model_serve_all(struct model *const *models, const char *const *paths,
+		    unsigned int count, unsigned int flags);
 void model_stop(struct model *m);
 
 /* Of the whole BAR, if it has memory: also what only callbacks reach is there. */
@@ -136,5 +139,15 @@ int model_add_timer(struct model *m, model_event event, void *arg);
 int model_arm_timer(struct model *m, int timer, uint64_t delay_ns,
 		    uint64_t period_ns);
 void model_remove_timer(struct model *m, int timer);
+
+/*
+ * A socket at @path for lines of text from outside, by any number of clients.
+ * The answer to a line is to be freed; NULL closes the client's connection. A
+ * line may begin with a word of its own, "@...": the answer's last line ends
+ * with it.
+ */
+typedef char *(*model_answer)(void *arg, const char *line);
+int model_add_control(struct model *m, const char *path, model_answer answer,
+		      void *arg);
 
 #endif /* _MODELS_MODEL_H */

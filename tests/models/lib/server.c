@@ -50,6 +50,7 @@ struct model *model_create(const struct model_device *device, void *private)
 void model_destroy(struct model *m)
 {
 	irq_exit(m);
+	control_exit(m);
 	loop_exit(m);
 	region_exit(m);
 	free(m);
@@ -164,7 +165,7 @@ static int open_listener(struct model *m, const char *path)
 	return 0;
 }
 
-int model_serve(struct model *m, const char *path, unsigned int flags)
+static int start(struct model *m, const char *path, unsigned int flags)
 {
 	int ret;
 
@@ -172,10 +173,13 @@ int model_serve(struct model *m, const char *path, unsigned int flags)
 	m->stop = false;
 	memcpy(m->reset_config, m->config, sizeof(m->config));
 	ret = open_listener(m, path);
-	if (!ret) {
+	if (!ret)
 		await_client(m);
-		ret = loop_run(m);
-	}
+	return ret;
+}
+
+static void end(struct model *m)
+{
 	if (m->connection.fd >= 0)
 		disconnect(m);
 	if (m->listener >= 0) {
@@ -183,5 +187,24 @@ int model_serve(struct model *m, const char *path, unsigned int flags)
 		close(m->listener);
 		m->listener = -1;
 	}
+}
+
+int model_serve_all(struct model *const *models, const char *const *paths,
+		    unsigned int count, unsigned int flags)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < count; i++)
+		ret = start(models[i], paths[i], flags);
+	if (!ret)
+		ret = loop_run(models, count);
+	for (i = 0; i < count; i++)
+		end(models[i]);
 	return ret;
+}
+
+int model_serve(struct model *m, const char *path, unsigned int flags)
+{
+	return model_serve_all(&m, &path, 1, flags);
 }
