@@ -123,16 +123,18 @@ device_vga()
 	QEMU_DEVICES+=(-device "VGA,id=vga$1,bus=pcie.0")
 }
 
-# add_model RUN COMMAND: a device of ours. The command is started in the build
-# root with the path of a socket as its last argument, and speaks vfio-user there.
+# add_model RUN COMMAND: devices of ours. The command is started in the build root
+# with the path of a socket as its last argument, and speaks vfio-user there. What
+# else it has it makes before that socket: SOCKET.1, SOCKET.2, ... for more
+# functions; SOCKET.control, lines of text for tests (lab-model); SOCKET.wire, a
+# network, on which the lab host gets a NIC.
 add_model()
 {
-	local run=$1 command=$2 id=model${#MODEL_PIDS[@]} socket
+	local run=$1 command=$2 number=${#MODEL_PIDS[@]} socket function
 
-	socket=$run/$id
-	add_root_port
+	socket=$run/model$number
 	# shellcheck disable=SC2016 # the inner shell's arguments
-	(in_build_root sh -c 'exec $1 "$2"' sh "$command" "$socket") </dev/null >"$run/out/$id.log" 2>&1 &
+	(in_build_root sh -c 'exec $1 "$2"' sh "$command" "$socket") </dev/null >"$run/out/model$number.log" 2>&1 &
 	MODEL_PIDS+=($!)
 	for _ in {1..100}; do
 		[ ! -S "$socket" ] || break
@@ -140,9 +142,41 @@ add_model()
 		sleep 0.1
 	done
 	if [ ! -S "$socket" ]; then
-		tail -n 20 "$run/out/$id.log" >&2
+		tail -n 20 "$run/out/model$number.log" >&2
 		die "$command has no socket at $socket"
 	fi
+	for function in "$socket" "$socket".[0-9]*; do
+		[ ! -S "$function" ] || add_function "$function"
+	done
+	[ ! -S "$socket.control" ] || add_control "$socket"
+	[ ! -S "$socket.wire" ] || add_wire "$socket" "$number"
+}
+
+# add_function SOCKET: ids are model0, model0.1, ...
+add_function()
+{
+	add_root_port
 	QEMU_DEVICES+=(-device "$(printf '{"driver":"vfio-user-pci","id":"%s","bus":"%s","socket":{"type":"unix","path":"%s"}}' \
-			  "$id" "$PORT" "$socket")")
+			  "${1##*/}" "$PORT" "$1")")
+}
+
+add_control()
+{
+	local id=${1##*/}
+
+	QEMU_DEVICES+=(-chardev "socket,id=$id-control,path=$1.control"
+		       -device "virtserialport,chardev=$id-control,name=lab.$id")
+}
+
+# The model sends to SOCKET.peer, and to SOCKET.pair: in a pair that is the wire
+# of the other's model of the same number.
+add_wire()
+{
+	local socket=$1 id=${1##*/}
+
+	QEMU_DEVICES+=(-netdev "dgram,id=$id-wire,local.type=unix,local.path=$socket.peer,remote.type=unix,remote.path=$socket.wire"
+		       -device "virtio-net-pci,netdev=$id-wire,mac=$(nic_mac 3 "$2" 0)")
+	[ -n "$PEER_SIDE" ] || return 0
+	ln -s "$socket.wire" "$PEER_DIRECTORY/$id-$PEER_SIDE"
+	ln -s "$PEER_DIRECTORY/$id-$([ "$PEER_SIDE" = a ] && echo b || echo a)" "$socket.pair"
 }
