@@ -216,9 +216,36 @@ grown()
 # Every flow goes on, and nothing wrong was seen in any.
 flows()
 {
-	until_true grown "$(report)" host_tcp_sent host_tcp_received host_udp_received host_echo_received \
-		guest_tcp_received guest_udp_received guest_multicast_received &&
-		unharmed "$(report)"
+	BEFORE=$(report)
+	if until_true all_grow && unharmed "$(report)"; then return; fi
+	post_mortem
+	false
+}
+
+# Since BEFORE
+all_grow()
+{
+	grown "$BEFORE" host_tcp_sent host_tcp_received host_udp_received host_echo_received \
+		guest_tcp_received guest_udp_received guest_multicast_received
+}
+
+# For whoever has to find out why: does the guest run, what has its NIC to say?
+post_mortem()
+{
+	local n
+
+	echo "before: $BEFORE"
+	echo "after: $(report)"
+	guest-qmp $here query-status
+	for n in 1 2 3; do
+		guest-qmp $here human-monitor-command '{"command-line": "info registers"}' |
+			grep -oE 'RIP=[0-9a-f]*|HLT=.' | paste -sd' '
+		sleep 0.3
+	done
+	timeout 60 guest-exec --wait 30 $here 'cat /proc/uptime; ip -s link show eth0; ip neighbour
+		grep -E "eth0|LOC" /proc/interrupts; dmesg | tail -n 20'
+	grep -H . "/sys/bus/mdev/devices/${UUID[$here]:-none}"/migration/*
+	dmesg | tail -n 5
 }
 
 unharmed()
