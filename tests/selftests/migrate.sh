@@ -176,7 +176,7 @@ driver_was_calm() { diff <(echo "$driver_log") <(driver_log); }
 host_was_calm() { ! dmesg | grep -E 'BUG|WARNING|Oops|DMAR:.*fault|refcount_t|blocked for more'; }
 
 ktap_print_header
-ktap_set_plan "$([ "$NIC" = igb ] && echo 21 || echo 19)"
+ktap_set_plan "$([ "$NIC" = igb ] && echo 23 || echo 21)"
 need "the host's network" setup_network
 need "a guest comes up, and its driver configures all it can" comes_up
 need "traffic in all directions" start_traffic
