@@ -16,8 +16,9 @@
  * Locks, outermost first:
  *
  *	mdev_pt_migration::lock
+ *	  mdev_pt_stream::lock	before queues_lock: a state is loaded
  *	  mdev_pt_migration::queues_lock
- *	    mdev_pt_tracker::lock, or mdev_pt_stream::lock
+ *	    mdev_pt_tracker::lock
  *	      the lock of the user's type1 container
  *	        mmap_lock: the user's memory is accessed
  *	          mdev_pt_doorbell::lock	page faults

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The admin queues (datasheet, 7.10): the function's firmware mailbox
+ * The admin queues: the function's firmware mailbox
  *
  * A function may send messages to the PF, say that it shuts its queue down, and
  * nothing else. A DMA that fails, or a tail that is none, is a critical error,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts (datasheet, 7.5): causes, throttling, and what the driver enables
+ * Interrupts: causes, throttling, and what the driver enables
  *
  * A vector's interrupt clears its INTENA. A cause that comes while it is clear,
  * or too soon after the last interrupt, is pending. Masks in the MSI-X table are

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the transmitter does to a packet (datasheet, 8.4.3 and 8.4.4):
+ * What the transmitter does to a packet:
  * segmentation, checksums, VLAN tags
  *
  * Where a header is, is what the descriptors say. The driver leaves the pseudo

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the receiver makes of a packet (datasheet, 7.1.2): its type, its class
+ * What the receiver makes of a packet: its type, its class
  * for RSS, whether its checksums are right
  *
  * Tunnels are not looked into: such a packet is of its outer headers' type.

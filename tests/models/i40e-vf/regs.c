@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * BAR0: which register is where (datasheet, 10.3)
+ * BAR0: which register is where
  *
  * Registers are 32 bits wide. What is not 4 bytes at a multiple of 4 reads as
  * part of one, and is not written; the driver's readq() is two accesses.

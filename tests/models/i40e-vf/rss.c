@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Receive side scaling (datasheet, 7.1.10): which queue a packet goes to */
+/* Receive side scaling: which queue a packet goes to */
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receive queues (datasheet, 8.3): a frame into the buffers that the driver has
+ * Receive queues: a frame into the buffers that the driver has
  * posted, and what there is to say about it into their descriptors
  *
  * A frame that finds no buffers is dropped. Writes are posted: that one failed

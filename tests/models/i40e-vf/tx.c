@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Transmit queues (datasheet, 8.4): from descriptors to packets
+ * Transmit queues: from descriptors to packets
  *
  * What malicious driver detection would object to stops the queue, and is
  * counted; so does a descriptor or buffer that cannot be read. Only a reset, or

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The switch between the functions (VEB, datasheet 7.4), and the wire
+ * The switch between the functions (VEB), and the wire
  *
  * Nothing is learnt: a frame goes to every function that has a filter for it,
  * and to the wire unless one of them has its address. The wire is a UNIX
