@@ -21,15 +21,10 @@ declare -A VF=()
 # there: the slot where the guest isn't
 there() { if [ $here = slot0 ]; then echo slot1; else echo slot0; fi; }
 
-# A guest that never runs. KVM patches its code when a vCPU comes or goes whose
-# APIC is off; under TCG another CPU was seen to die of meeting that. So one is
-# always there.
-keep_kvm_as_it_is() { GUEST_MEM=64M guest-start idle -S; }
-
 # The network: sets INTERFACE, the host's own.
 setup_network()
 {
-	keep_kvm_as_it_is && "setup_$NIC" || return
+	"setup_$NIC" || return
 	ip address add $host_address/24 dev "$INTERFACE"
 	ip link set "$INTERFACE" mtu $mtu up
 }
@@ -38,7 +33,6 @@ teardown_network()
 {
 	local slot
 
-	guest-stop idle
 	ip address flush dev "$INTERFACE"
 	for slot in slot0 slot1; do
 		case $NIC in
