@@ -149,8 +149,11 @@ static int create_mdev(struct function *f)
 
 	uuid_make(f->uuid);
 	ret = mdev_create(parent, other ? other : type, f->uuid);
-	if (ret)
+	if (ret) {
+		fprintf(stderr, "# no mdev of type %s on %s (%d)\n",
+			other ? other : type, parent, ret);
 		f->uuid[0] = '\0';
+	}
 	return ret;
 }
 

@@ -11,10 +11,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "sysfs.h"
 
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 #define MDEV_DEVICES	"/sys/bus/mdev/devices"
+
+/* How long a driver of its own may keep a function that another is to have */
+#define BIND_MS		10000L
 
 int sysfs_write(const char *path, const char *value)
 {
@@ -138,33 +142,36 @@ static int unbind_other(const char *bdf, const char *driver)
 }
 
 /*
- * Twice: a driver that probes asynchronously (nvme) can have matched before
- * the override was there, and bind after the first look.
+ * Again and again: a driver that probes asynchronously (nvme) can have matched
+ * before the override was there, and have the function for a while after it,
+ * whether it binds in the end or not.
  */
 int pci_bind(const char *bdf, const char *driver)
 {
-	int ret, round;
+	long end = now_ms() + BIND_MS;
+	int ret;
 
 	/* A newline alone clears it: an empty write never reaches sysfs. */
 	ret = pci_attr_write(bdf, "driver_override", driver ? driver : "\n");
 	if (ret)
 		return ret;
 
-	for (round = 0; round < 2; round++) {
-		ret = unbind_other(bdf, driver);
-		if (ret)
-			return ret < 0 ? ret : 0;
-		if (!driver)
-			return 0;
+	ret = unbind_other(bdf, driver);
+	while (!ret && driver && now_ms() < end) {
 		/* The driver's own errno comes from bind alone. */
 		ret = sysfs_write("/sys/bus/pci/drivers_probe", bdf);
-		if (ret)
-			return ret;
+		if (!ret)
+			ret = unbind_other(bdf, driver);
+		if (!ret)
+			usleep(10000);
 	}
-	ret = unbind_other(bdf, driver);
-	if (ret < 0)
+	if (ret > 0)
+		return 0;
+	if (!driver)
 		return ret;
-	return ret ? 0 : -ENODEV;
+	fprintf(stderr, "# %s is not bound to %s after %ld ms (%d)\n", bdf,
+		driver, BIND_MS, ret);
+	return ret ? ret : -ENODEV;
 }
 
 int pci_group(const char *bdf)
