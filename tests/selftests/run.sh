@@ -22,7 +22,7 @@ vendors_of()
 
 	mkdir -p "${config%/*}"
 	case $1 in
-	sample|igd|igbvf|dirty*|doorbell)
+	sample|igd|igbvf*|dirty*|doorbell)
 		rm -f "$config" ;;
 	*)
 		# shellcheck disable=SC2086 # a list

@@ -82,6 +82,8 @@ int world_start(struct world *w, uint32_t entries);
 /* The driver has the registers and interrupts of that VF from now on. */
 int world_attach(struct world *w, unsigned int vf);
 void world_detach(struct world *w);
+/* Is any queue? */
+bool world_enabled(struct world *w);
 
 /* An administrator's "ip link set PF ..." */
 int world_ip(struct world *w, const char *format, ...)
@@ -92,6 +94,9 @@ int world_ip(struct world *w, const char *format, ...)
  */
 
 extern const uint8_t everybody[6];
+/* The VF's, and what it can ask for; the last is asked for by none. */
+extern const uint8_t own[6], second[6], third[6], stranger[6];
+extern const uint8_t multicast[6], multicast2[6], no_multicast[6];
 
 /* As many as there is room for */
 void world_post(struct world *w);
@@ -116,6 +121,19 @@ int world_sent(struct world *w, unsigned int queue);
 int world_works(struct world *w);
 
 int world_drain(struct world *w, unsigned int vector);
+
+/*
+ * What the PF does for a VF
+ */
+
+/* Of a multicast address, for VF_SET_MULTICAST */
+uint32_t world_hash(const uint8_t *address);
+/* A message of two words */
+int world_ask(struct world *w, uint32_t type, uint32_t value);
+/* Addresses, VLANs, multicast, large frames */
+int world_ask_for_all(struct world *w);
+/* After "down" */
+int world_pf_up(struct world *w);
 
 /*
  * Migration

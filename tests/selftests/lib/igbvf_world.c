@@ -14,9 +14,9 @@
 
 #include "clock.h"
 #include "igbvf_regs.h"
+#include "igbvf_world.h"
 #include "kmsg.h"
 #include "netdev.h"
-#include "world.h"
 
 /* Where it is in the memory; igbvf_start() has the first two pages. */
 #define TX_BUFFER	(4 * PAGE)
@@ -37,6 +37,13 @@
 #define TX_DD		(1u << 0)
 
 const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+const uint8_t own[6] = { 2, 0x76, 0x66, 0x69, 0x6f, 0 };
+const uint8_t second[6] = { 2, 0x76, 0x66, 0x69, 0x6f, 2 };
+const uint8_t third[6] = { 2, 0x76, 0x66, 0x69, 0x6f, 3 };
+const uint8_t stranger[6] = { 2, 0x76, 0x66, 0x69, 0x6f, 9 };
+const uint8_t multicast[6] = { 1, 0, 0x5e, 1, 2, 3 };
+const uint8_t multicast2[6] = { 1, 0, 0x5e, 4, 5, 6 };
+const uint8_t no_multicast[6] = { 1, 0, 0x5e, 9, 9, 9 };
 
 /*
  * VFs
@@ -271,6 +278,18 @@ void world_detach(struct world *w)
 		igbvf_detach(&w->vf);
 }
 
+bool world_enabled(struct world *w)
+{
+	uint32_t ctl = 0;
+	unsigned int i;
+
+	for (i = 0; i < QUEUES; i++) {
+		ctl |= igbvf_reg_read(&w->vf, IGBVF_RX_RING(i) + IGBVF_RING_DCTL);
+		ctl |= igbvf_reg_read(&w->vf, IGBVF_TX_RING(i) + IGBVF_RING_DCTL);
+	}
+	return ctl & IGBVF_DCTL_ENABLE;
+}
+
 /*
  * Frames
  */
@@ -471,6 +490,48 @@ int world_works(struct world *w)
 		ret = world_sent(w, i);
 	}
 	return ret ? ret : eventfd_wait(w->vectors[VECTOR], PATIENCE_MS);
+}
+
+/*
+ * What the PF does for a VF
+ */
+
+/* MTA: bits 47 to 36 of the address */
+uint32_t world_hash(const uint8_t *address)
+{
+	return (address[4] >> 4 | address[5] << 4) & 0xfff;
+}
+
+int world_ask(struct world *w, uint32_t type, uint32_t value)
+{
+	uint32_t message[2] = { type, value };
+
+	return igbvf_ask(&w->vf, message, 2);
+}
+
+int world_ask_for_all(struct world *w)
+{
+	uint32_t hashes = world_hash(multicast) | world_hash(multicast2) << 16;
+
+	return igbvf_ask_address(&w->vf, VF_MAC_FILTER_ADD, second) ? :
+	       igbvf_ask_address(&w->vf, VF_MAC_FILTER_ADD, third) ? :
+	       world_ask(w, VF_SET_VLAN | VF_VLAN_ADD, 5) ? :
+	       world_ask(w, VF_SET_VLAN | VF_VLAN_ADD, 7) ? :
+	       world_ask(w, VF_SET_VLAN | VF_VLAN_ADD, 100) ? :
+	       world_ask(w, VF_SET_VLAN | VF_VLAN_ADD, 4094) ? :
+	       /* and not 7 */
+	       world_ask(w, VF_SET_VLAN, 7) ? :
+	       world_ask(w, VF_SET_MULTICAST | MSG_INFO(2), hashes) ? :
+	       world_ask(w, VF_SET_LPE, MTU);
+}
+
+int world_pf_up(struct world *w)
+{
+	int ret = world_ip(w, "up");
+
+	close(w->packet);
+	w->packet = ret ? -1 : netdev_frames(w->vfs[0].pf);
+	return w->packet < 0 ? -EIO : 0;
 }
 
 /*
