@@ -114,6 +114,8 @@ static int mailbox_call(struct igbvf *vf, const uint32_t *message,
 	ret = mailbox_own(vf);
 	if (ret)
 		return ret;
+	/* What the PF has announced before gets lost: it is no answer to this. */
+	vf->mailbox &= ~V2PMAILBOX_PFSTS;
 	for (i = 0; i < len; i++)
 		igbvf_reg_write(vf, VMBMEM + i * 4, message[i]);
 	igbvf_reg_write(vf, V2PMAILBOX, V2PMAILBOX_REQ);
