@@ -79,8 +79,8 @@ struct mdev_pt_device {
  *	can be, was reset. Here regions and traps are added; they end with
  *	@close. An error refuses the open and ends them, too; @close is not
  *	called then.
- * @close: the last user has closed the device, which is still enabled. It will
- *	be disabled and reset.
+ * @close: the last user has closed the device, which is still enabled: BARs can
+ *	be accessed, unless it sleeps (D3). It will be disabled and reset.
  * @request: the function is needed elsewhere: the user is to let go. Takes
  *	over: the default, mdev_pt_request(), signals the user's request eventfd.
  *	Called again and again, @count counts up from 0, until the user closes.

@@ -49,11 +49,17 @@ static int mdev_pt_vfio_open(struct vfio_device *vdev)
 static void mdev_pt_vfio_close(struct vfio_device *vdev)
 {
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+	bool held;
 
 	if (pt->mig)
 		mdev_pt_migration_close(pt);
-	if (pt->ops->close)
+	if (pt->ops->close) {
+		/* The user may have left memory off. */
+		held = !mdev_pt_memory_hold(pt);
 		pt->ops->close(pt);
+		if (held)
+			mdev_pt_memory_release(pt);
+	}
 	mdev_pt_traps_end(pt);
 	vfio_pci_core_close_device(vdev);
 }
