@@ -127,6 +127,106 @@ TEST_F_TIMEOUT(igbvf, request_that_was_not_answered, TEST_SECONDS)
 }
 
 /*
+ * The user has gone
+ */
+
+/* What nobody's address is reaches VF 1: QEMU's model has it so, see 7.10.3.6. */
+static int take_strays(struct world *w)
+{
+	return igbvf_ask_address(&w->vf, 0, stranger) ? :
+	       world_ask(w, VF_SET_MULTICAST | MSG_INFO(1),
+			 world_hash(multicast)) ? :
+	       world_ip(w, "promisc on");
+}
+
+TEST_F_TIMEOUT(igbvf, leaves_nothing_to_the_port, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+
+	ASSERT_EQ(0, world_ask_for_all(w));
+	CHECK_ALL(w);
+	world_detach(w);
+	w->at = 1;
+	ASSERT_EQ(0, world_start(w, ENTRIES));
+	ASSERT_EQ(0, take_strays(w));
+	EXPECT_EQ(1, world_arrives(w, stranger, 0, SHORT));
+	EXPECT_EQ(0, world_arrives(w, own, 0, SHORT));
+	EXPECT_EQ(0, world_arrives(w, second, 0, SHORT));
+
+	world_close(w, 0);
+	EXPECT_EQ(1, world_arrives(w, own, 0, SHORT));
+	EXPECT_EQ(1, world_arrives(w, second, 0, SHORT));
+	EXPECT_EQ(1, world_arrives(w, third, 0, SHORT));
+	EXPECT_EQ(0, world_ip(w, "promisc off"));
+	EXPECT_EQ(0, kmsg_has(w->kmsg, w->vfs[0].bdf, "the PF still filters", 0));
+}
+
+TEST_F_TIMEOUT(igbvf, leaves_nothing_to_the_next_user, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+
+	ASSERT_EQ(0, world_ask_for_all(w));
+	CHECK_ALL(w);
+	world_detach(w);
+	world_close(w, 0);
+	ASSERT_EQ(0, world_open(w, 0));
+	ASSERT_EQ(0, world_start(w, ENTRIES));
+	EXPECT_EQ(1, world_arrives(w, own, 0, SHORT));
+	EXPECT_EQ(0, world_arrives(w, second, 0, SHORT));
+	EXPECT_EQ(0, world_arrives(w, third, 0, SHORT));
+	EXPECT_EQ(0, world_arrives(w, own, 5, SHORT));
+	EXPECT_EQ(0, world_arrives(w, multicast, 0, SHORT));
+	EXPECT_EQ(0, world_arrives(w, own, 0, LONG));
+	EXPECT_EQ(0, world_works(w));
+}
+
+/* Also what the state of a migration brought */
+TEST_F_TIMEOUT(igbvf, leaves_nothing_that_was_loaded, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+
+	ASSERT_EQ(0, world_ask_for_all(w));
+	ASSERT_EQ(0, world_save(w));
+	ASSERT_EQ(0, world_load(w, 1));
+	world_detach(w);
+	world_close(w, 0);
+	/* Memory is off, as after an end that was not the driver's. */
+	ASSERT_EQ(0, world_memory(w, 1, false));
+	world_close(w, 1);
+	ASSERT_EQ(0, world_open(w, 0));
+	ASSERT_EQ(0, world_open(w, 1));
+	w->at = 0;
+	ASSERT_EQ(0, world_start(w, ENTRIES));
+	ASSERT_EQ(0, take_strays(w));
+	EXPECT_EQ(1, world_arrives(w, own, 0, SHORT));
+	EXPECT_EQ(1, world_arrives(w, second, 0, SHORT));
+	EXPECT_EQ(0, world_ip(w, "promisc off"));
+}
+
+/* Nobody waits for a PF that is not there. */
+TEST_F_TIMEOUT(igbvf, closes_though_the_pf_is_down, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	long start;
+
+	world_detach(w);
+	ASSERT_EQ(0, world_ip(w, "down"));
+	start = now_ms();
+	world_close(w, 0);
+	EXPECT_GT(3000, now_ms() - start);
+	EXPECT_EQ(1, kmsg_has(w->kmsg, w->vfs[0].bdf,
+			      "the PF still filters for the VF's last user (-110): set it down and up again",
+			      1000));
+	/* Of VF 1 it has not heard. */
+	world_close(w, 1);
+	EXPECT_EQ(0, kmsg_has(w->kmsg, w->vfs[1].bdf, "the PF still filters", 0));
+	ASSERT_EQ(0, world_pf_up(w));
+	ASSERT_EQ(0, world_open(w, 0));
+	ASSERT_EQ(0, world_start(w, ENTRIES));
+	EXPECT_EQ(0, world_works(w));
+}
+
+/*
  * Refusals
  */
 

@@ -487,6 +487,7 @@ static int igb_vf_open(struct mdev_pt_device *pt)
 	atomic_set(&igb->reset, 0);
 	igb->pending = 0;
 	igb->requested = false;
+	igb->told = false;
 	memset(&igb->granted, 0, sizeof(igb->granted));
 	memset(igb->statistics, 0, sizeof(igb->statistics));
 
@@ -501,6 +502,15 @@ static int igb_vf_open(struct mdev_pt_device *pt)
 					      ARRAY_SIZE(queues));
 }
 
+static void igb_vf_close(struct mdev_pt_device *pt)
+{
+	struct igb_vf *igb = pt->data;
+
+	igb_vf_lock(igb);
+	igb_vf_mailbox_forget(igb);
+	igb_vf_unlock(igb);
+}
+
 /* May hold the memory_lock, which accesses wait for with the lock held. */
 static void igb_vf_reset_done(struct mdev_pt_device *pt)
 {
@@ -513,6 +523,7 @@ static const struct mdev_pt_vendor_ops igb_vf_ops = {
 	.create		= igb_vf_create,
 	.remove		= igb_vf_remove,
 	.open		= igb_vf_open,
+	.close		= igb_vf_close,
 	.reset_done	= igb_vf_reset_done,
 	.migration	= &igb_vf_migration_ops,
 };

@@ -73,6 +73,7 @@ struct igb_vf_mailbox_state {
  *	user has still to see
  * @requested: the PF has not answered to @request
  * @request: the last message to the PF
+ * @told: the PF has got a message since the device was opened
  * @granted: what the PF has granted since the device was opened
  * @statistics: what to add to each counter to go on from the source's
  */
@@ -86,6 +87,7 @@ struct igb_vf {
 	u32 pending;
 	bool requested;
 	__le32 request[VMBMEM_WORDS];
+	bool told;
 	struct igb_vf_granted granted;
 	u32 statistics[IGB_VF_STATISTICS];
 };
@@ -117,5 +119,8 @@ int igb_vf_mailbox_save(struct igb_vf *igb, struct igb_vf_mailbox_state *state);
 int igb_vf_mailbox_load(struct igb_vf *igb,
 			const struct igb_vf_mailbox_state *state);
 bool igb_vf_mailbox_valid(const struct igb_vf_mailbox_state *state);
+
+/* With the lock held: has the PF undo what it did for the user, who has gone. */
+void igb_vf_mailbox_forget(struct igb_vf *igb);
 
 #endif /* _MDEV_PT_IGB_VF_H */

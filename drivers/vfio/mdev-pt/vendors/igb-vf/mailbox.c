@@ -50,6 +50,9 @@ static const u16 settings[IGB_VF_SETTINGS] = {
 #define ANSWER_TIMEOUT		HZ
 #define REPLAYS			3
 
+/* For all that close() has to say: its user is killed, or waits. */
+#define FORGET_TIMEOUT		(HZ / 2)
+
 static int vmbmem_read(struct igb_vf *igb, __le32 *words, unsigned int count)
 {
 	unsigned int i;
@@ -244,6 +247,7 @@ static int pass_on(struct igb_vf *igb, u32 value)
 	if (!ret && value & V2PMAILBOX_REQ) {
 		memcpy(igb->request, request, sizeof(request));
 		igb->requested = true;
+		igb->told = true;
 	}
 	return ret;
 }
@@ -317,9 +321,8 @@ static void wait_for_pf(void)
 }
 
 /* Of VMBMEM. The reads also drop what the PF has announced before. */
-static int own_vmbmem(struct igb_vf *igb)
+static int own_vmbmem(struct igb_vf *igb, unsigned long end)
 {
-	unsigned long end = jiffies + ANSWER_TIMEOUT;
 	u32 value;
 	int ret;
 
@@ -335,11 +338,11 @@ static int own_vmbmem(struct igb_vf *igb)
 	}
 }
 
-static int receive(struct igb_vf *igb, __le32 *answer)
+static int receive(struct igb_vf *igb, __le32 *answer, unsigned long end)
 {
 	int ret;
 
-	ret = own_vmbmem(igb);
+	ret = own_vmbmem(igb, end);
 	if (!ret)
 		ret = vmbmem_read(igb, answer, ANSWER_WORDS);
 	if (!ret)
@@ -347,9 +350,9 @@ static int receive(struct igb_vf *igb, __le32 *answer)
 	return ret;
 }
 
-static int wait_for_answer(struct igb_vf *igb, u32 request, __le32 *answer)
+static int wait_for_answer(struct igb_vf *igb, u32 request, __le32 *answer,
+			   unsigned long end)
 {
-	unsigned long end = jiffies + ANSWER_TIMEOUT;
 	u32 value;
 	int ret;
 
@@ -360,33 +363,36 @@ static int wait_for_answer(struct igb_vf *igb, u32 request, __le32 *answer)
 			return ret;
 		if (!(value & V2PMAILBOX_PFSTS))
 			continue;
-		ret = receive(igb, answer);
+		ret = receive(igb, answer, end);
 		if (ret || is_answer(answer, request))
 			return ret;
 	} while (time_before(jiffies, end));
 	return -ETIMEDOUT;
 }
 
-static int call(struct igb_vf *igb, const __le32 *message, __le32 *answer)
+static int call(struct igb_vf *igb, const __le32 *message, __le32 *answer,
+		unsigned long end)
 {
 	int ret;
 
-	ret = own_vmbmem(igb);
+	ret = own_vmbmem(igb, end);
 	if (!ret)
 		ret = vmbmem_write(igb, message);
 	if (!ret)
 		ret = igb_vf_write(igb, V2PMAILBOX, V2PMAILBOX_REQ);
-	return ret ? ret : wait_for_answer(igb, le32_to_cpu(message[0]), answer);
+	return ret ? ret : wait_for_answer(igb, le32_to_cpu(message[0]), answer,
+					   end);
 }
 
 /* -EACCES: refused. -EAGAIN: the PF wants to hear of a reset first. */
-static int ask(struct igb_vf *igb, const __le32 *message)
+static int ask_until(struct igb_vf *igb, const __le32 *message,
+		     unsigned long end)
 {
 	__le32 answer[ANSWER_WORDS];
 	u32 first;
 	int ret;
 
-	ret = call(igb, message, answer);
+	ret = call(igb, message, answer, end);
 	if (ret)
 		return ret;
 
@@ -394,6 +400,11 @@ static int ask(struct igb_vf *igb, const __le32 *message)
 	if (first & MSG_ACK)
 		return 0;
 	return first & MSG_CTS ? -EACCES : -EAGAIN;
+}
+
+static int ask(struct igb_vf *igb, const __le32 *message)
+{
+	return ask_until(igb, message, jiffies + ANSWER_TIMEOUT);
 }
 
 static int ask_for_mac(struct igb_vf *igb, unsigned int info, const u8 *addr)
@@ -451,16 +462,21 @@ static int replay(struct igb_vf *igb, const struct igb_vf_granted *granted)
 	int ret;
 
 	/* After it the PF lets the VF send and receive. */
-	ret = call(igb, message, answer);
+	igb->told = true;
+	ret = call(igb, message, answer, jiffies + ANSWER_TIMEOUT);
 	if (!ret && !is_zero_ether_addr(granted->mac) &&
 	    (le32_to_cpu(answer[0]) & MSG_NACK ||
 	     !ether_addr_equal(granted->mac, (const u8 *)&answer[1])))
 		ret = ask_for_mac(igb, 0, granted->mac);
-	/* Linux's PF still has those of the VF's last user. */
+	/* Linux's PF keeps them over a reset. */
 	if (!ret && granted->nr_filters)
 		ret = ask_for_mac(igb, VF_MAC_FILTER_CLR, granted->filters[0]);
-	for (i = 0; !ret && i < granted->nr_filters; i++)
+	for (i = 0; !ret && i < granted->nr_filters; i++) {
 		ret = ask_for_mac(igb, VF_MAC_FILTER_ADD, granted->filters[i]);
+		/* For close(), should the rest be refused */
+		if (!ret)
+			add_filter(&igb->granted, granted->filters[i]);
+	}
 	for (i = 0; !ret && i < VLAN_N_VID; i++) {
 		if (granted->vlans[i / 8] & BIT(i % 8))
 			ret = ask_for_vlan(igb, i);
@@ -501,7 +517,7 @@ int igb_vf_mailbox_load(struct igb_vf *igb,
 			return ret;
 	}
 
-	ret = own_vmbmem(igb);
+	ret = own_vmbmem(igb, jiffies + ANSWER_TIMEOUT);
 	if (ret == -ETIMEDOUT)
 		igb_vf_err(igb, "the PF keeps the mailbox: reload its driver\n");
 	if (!ret)
@@ -525,4 +541,55 @@ int igb_vf_mailbox_load(struct igb_vf *igb,
 	if (state->granted.ready)
 		igb->granted = state->granted;
 	return 0;
+}
+
+static int forget(struct igb_vf *igb)
+{
+	const struct igb_vf_granted *granted = &igb->granted;
+	unsigned long end = jiffies + FORGET_TIMEOUT;
+	__le32 message[VMBMEM_WORDS] = { cpu_to_le32(VF_RESET) };
+	__le32 answer[ANSWER_WORDS] = { cpu_to_le32(MSG_ACK) };
+	unsigned int i;
+	int ret;
+
+	ret = igb_vf_write(igb, VTCTRL, VTCTRL_RST);
+	/*
+	 * An address comes with ACK. It is the administrator's, or the PF has
+	 * seen the message before the reset: then it goes with the second.
+	 */
+	for (i = 0; !ret && i < 2 && le32_to_cpu(answer[0]) & MSG_ACK; i++)
+		ret = call(igb, message, answer, end);
+	if (!ret && granted->nr_filters) {
+		message[0] = cpu_to_le32(VF_SET_MAC_ADDR |
+					 FIELD_PREP(MSG_INFO, VF_MAC_FILTER_CLR));
+		memcpy(&message[1], granted->filters[0], ETH_ALEN);
+		ret = ask_until(igb, message, end);
+	}
+	for (i = 0; !ret && i < IGB_VF_SETTINGS; i++) {
+		if (settings[i] != VF_SET_LPE || !granted->settings[i][0])
+			continue;
+		message[0] = cpu_to_le32(VF_SET_LPE);
+		message[1] = cpu_to_le32(VLAN_ETH_FRAME_LEN + ETH_FCS_LEN);
+		ret = ask_until(igb, message, end);
+	}
+	return ret;
+}
+
+/*
+ * When a VF is reset, Linux's PF forgets its VLANs, and its address as well, but
+ * not in the port's filter, which it writes when the VF says that it was reset.
+ * Until then whatever the port sends to that address, from the PF and from other
+ * VFs, is for this VF: it is dropped, and never gets to where the guest is now.
+ * Further addresses and the frame size outlast that, too.
+ */
+void igb_vf_mailbox_forget(struct igb_vf *igb)
+{
+	int ret;
+
+	if (!igb->told)
+		return;
+	ret = forget(igb);
+	if (ret)
+		igb_vf_err(igb, "the PF still filters for the VF's last user (%d): set it down and up again\n",
+			   ret);
 }
