@@ -42,7 +42,7 @@ check-debug:
 	tests/check debug-lockdep debug-kasan
 
 check-migration:
-	tests/check-migration $(if $(filter-out all,$(KERNEL)),$(KERNEL))
+	tests/check-migration $(if $(HOSTS),--hosts) $(if $(filter-out all,$(KERNEL)),$(KERNEL))
 
 bench-access:
 	tests/bench/access.sh $(if $(filter-out all,$(KERNEL)),$(KERNEL))
@@ -63,7 +63,7 @@ help:
 	@echo '                  gives it to a guest, traffic passes; as root, about 5 minutes at first'
 	@echo 'make check        static checks and selftests, kernels 6.1, 6.12 and 7.3; KERNEL=6.12: one'
 	@echo 'make check-debug  the selftests on lockdep and KASAN kernels, which it builds first'
-	@echo 'make check-migration  guests that move, under traffic, and that do not (KERNEL=)'
+	@echo 'make check-migration  guests that move, under traffic, and that do not (KERNEL=; HOSTS=y: to another host)'
 	@echo 'make bench-access what an access costs, beside vfio-pci (KERNEL=)'
 	@echo 'make bench-migration  what a live migration costs, beside virtio-net (KERNEL=)'
 	@echo 'make shell        a shell in the lab host with the modules installed (KERNEL=)'

@@ -21,6 +21,8 @@ remote=qemu+tcp://$other/system
 . "$(dirname "$0")/lib/migration.sh"
 
 here=moving
+at=qemu:///system
+monitor() { virsh -q -c "$at" qemu-monitor-command --hmp moving "$1"; }
 
 # libvirt tells hosts apart by name and UUID, and the lab's are all the same.
 setup_libvirt()
@@ -82,12 +84,19 @@ comes_up()
 	domain >/run/moving.xml && virsh -q create /run/moving.xml && guest_up
 }
 
-goes() { virsh -q migrate --live moving "$remote" --migrateuri "tcp://$other" && flows; }
+goes()
+{
+	virsh -q migrate --live moving "$remote" --migrateuri "tcp://$other" || return
+	at=$remote
+	flows
+}
 
 comes_back()
 {
 	virsh -q -c "$remote" migrate --live moving qemu+tcp://198.51.100.1/system \
-		--migrateuri tcp://198.51.100.1 && flows
+		--migrateuri tcp://198.51.100.1 || return
+	at=qemu:///system
+	flows
 }
 
 is_there() { [ "$(virsh -c "$remote" domstate moving)" = running ] && ! virsh -q domstate moving; }

@@ -98,6 +98,9 @@ start_waiting() { start "$(there)" -incoming "unix:/run/guest/$(there).incoming"
 
 in_guest() { guest-exec --wait 180 $here "$1"; }
 
+# A command to the monitor of its QEMU
+monitor() { guest-qmp $here human-monitor-command "{\"command-line\": \"$1\"}"; }
+
 # The guest's NIC, with its own address on it.
 guest_up()
 {
@@ -230,15 +233,14 @@ post_mortem()
 
 	echo "before: $BEFORE"
 	echo "after: $(report)"
-	guest-qmp $here query-status
+	monitor 'info status'
 	for n in 1 2 3; do
-		guest-qmp $here human-monitor-command '{"command-line": "info registers"}' |
-			grep -oE 'RIP=[0-9a-f]*|HLT=.' | paste -sd' '
+		monitor 'info registers' | grep -oE 'RIP=[0-9a-f]*|HLT=.' | paste -sd' '
 		sleep 0.3
 	done
 	timeout 60 guest-exec --wait 30 $here 'cat /proc/uptime; ip -s link show eth0; ip neighbour
 		grep -E "eth0|LOC" /proc/interrupts; dmesg | tail -n 20'
-	grep -H . "/sys/bus/mdev/devices/${UUID[$here]:-none}"/migration/*
+	grep -sH . "/sys/bus/mdev/devices/${UUID[$here]:-none}"/migration/*
 	dmesg | tail -n 5
 }
 
