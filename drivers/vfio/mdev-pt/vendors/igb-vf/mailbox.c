@@ -586,7 +586,8 @@ void igb_vf_mailbox_forget(struct igb_vf *igb)
 {
 	int ret;
 
-	if (!igb->told)
+	/* Pulled out: so is the PF. */
+	if (!igb->told || pci_channel_offline(igb->pt->vdev.pdev))
 		return;
 	ret = forget(igb);
 	if (ret)
