@@ -15,12 +15,14 @@
 #include "dirty.h"
 #include "dma.h"
 #include "igbvf.h"
+#include "job.h"
 #include "migration.h"
 #include "netdev.h"
 
 #define TYPE		"pt-igb-vf"
 #define MODULE		"mdev_pt_igb_vf"
 #define PATIENCE_MS	10000
+#define ROUNDS		1000
 
 /* On the page of the receive queues, and no register */
 #define NOTHING		0x2ff0
@@ -156,6 +158,49 @@ TEST_F(doorbell, is_memory_while_tracked)
 		EXPECT_EQ(posts + i * 8 + 4, counter(dma, "posts"));
 	}
 	EXPECT_EQ(self->vf.page[2] ? 3 : 0, counter(dma, "doorbell_faults"));
+}
+
+struct ringer {
+	struct igbvf *vf;
+	uint32_t tail;
+	long us;
+};
+
+static int ring(void *arg)
+{
+	struct ringer *r = arg;
+	long end = now_us() + r->us;
+
+	do {
+		r->tail = (r->tail + 1) % r->vf->rx.entries;
+		igbvf_reg_write(r->vf, TAIL, r->tail);
+	} while (now_us() < end);
+	return 0;
+}
+
+/* Who rings last while the page is exchanged has rung. */
+TEST_F_TIMEOUT(doorbell, rung_while_it_is_exchanged, 600)
+{
+	struct dma *dma = &self->dma;
+	struct ringer ringer = { .vf = &self->vf };
+	struct job job;
+	unsigned int i;
+	long start, sum = 0;
+
+	post(&self->vf, self->vf.rx.entries - 1);
+	for (i = 0; i < ROUNDS; i++) {
+		/* It ends at any time of an exchange, or soon after it. */
+		ringer.us = i * 7919 % (i ? 2 * sum / i : 1000);
+		ASSERT_EQ(0, job_start(&job, ring, &ringer));
+		start = now_us();
+		ASSERT_EQ(0, track(dma, self->logs, !(i % 2)));
+		sum += now_us() - start;
+		ASSERT_EQ(0, job_wait(&job, 60));
+		ASSERT_EQ(ringer.tail, igbvf_reg_read(&self->vf, TAIL)) {
+			TH_LOG("round %u", i);
+		}
+	}
+	TH_LOG("an exchange takes %ld us", sum / ROUNDS);
 }
 
 TEST_F(doorbell, registers_keep_their_values)
