@@ -664,8 +664,8 @@ void mdev_pt_queues_were_reset(struct mdev_pt_device *pt);
  * @pt: the device, in open() of its vendor, which has migration ops
  * @bar: the BAR that has them
  * @offsets: of the @count registers; 32 bits wide, each on a page (of 4096
- *	bytes) that has nothing but tails and what is written only while dirty
- *	pages are not tracked
+ *	bytes) that has nothing but tails, what mdev_pt_add_beside() names, and
+ *	what is written only while dirty pages are not tracked
  * @count: how many
  *
  * While dirty pages are tracked, and only then, the core sees the writes to these
@@ -680,6 +680,25 @@ int mdev_pt_add_tails(struct mdev_pt_device *pt, unsigned int bar,
 		      const u32 *offsets, unsigned int count);
 
 /**
+ * mdev_pt_add_beside - name other registers on the pages of tails
+ * @pt: the device, in open() of its vendor, after the tails were added
+ * @bar: the BAR that has them
+ * @offsets: of the @count registers; 32 bits wide, each once
+ * @count: how many
+ *
+ * While dirty pages are tracked, these read as the function had them when that
+ * began, or when they were written last; a value that differs is passed on within
+ * a ms. So they must be such that the function does not change, and in which
+ * writing a value twice is nothing else than once.
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: 0, -EINVAL for a register that is on no such page, or -ENOMEM.
+ */
+int mdev_pt_add_beside(struct mdev_pt_device *pt, unsigned int bar,
+		       const u32 *offsets, unsigned int count);
+
+/**
  * mdev_pt_ring_attach - there is a ring behind a tail
  * @pt: the device, between open() and close() of its vendor
  * @index: of the tail, in the order of mdev_pt_add_tails()
@@ -687,7 +706,8 @@ int mdev_pt_add_tails(struct mdev_pt_device *pt, unsigned int bar,
  *
  * To be called before the function can take a descriptor of the ring: before the
  * message that enables it is passed on. It replaces an earlier ring. A reset, see
- * mdev_pt_queues_were_reset(), detaches all rings.
+ * mdev_pt_queues_were_reset(), detaches all rings. The tail is then as the user or,
+ * if that was later, the function has set it.
  *
  * Context: Process context, may sleep; not in reset_done(). The caller holds no
  *	lock that the callbacks of a ring take.

@@ -44,6 +44,54 @@ static void zap(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db)
 #endif
 }
 
+static int beside_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db)
+{
+	struct mdev_pt_beside *b;
+	u64 value;
+	int ret;
+
+	for (b = db->beside; b < db->beside + db->nr_beside; b++) {
+		ret = mdev_pt_bar_read(pt, db->bar, b->offset, 4, &value);
+		if (ret)
+			return ret;
+		b->seen = value;
+		WRITE_ONCE(*mdev_pt_doorbell_register(db, b->offset),
+			   cpu_to_le32(b->seen));
+	}
+	return 0;
+}
+
+static void beside_forward(struct mdev_pt_device *pt,
+			   struct mdev_pt_doorbell *db)
+{
+	struct mdev_pt_beside *b;
+	u32 value;
+
+	for (b = db->beside; b < db->beside + db->nr_beside; b++) {
+		value = le32_to_cpu(READ_ONCE(*mdev_pt_doorbell_register(db,
+									 b->offset)));
+		if (value == b->seen)
+			continue;
+		mdev_pt_doorbell_write(pt, db, b->offset, value);
+		b->seen = value;
+	}
+}
+
+/* What the user has written since the last look; only the watcher calls it. */
+void mdev_pt_doorbells_look(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_doorbell *db;
+
+	list_for_each_entry(db, &pt->mig->doorbells, node) {
+		if (!db->nr_beside)
+			continue;
+		mdev_pt_doorbell_lock(pt, db);
+		if (db->active && !READ_ONCE(db->stale))
+			beside_forward(pt, db);
+		up_read(&db->lock);
+	}
+}
+
 /* The shadow is as the device is. What the user wrote to it before is lost. */
 static int fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db)
 {
@@ -54,7 +102,8 @@ static int fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db)
 	WRITE_ONCE(db->stale, false);
 	/* Before the first read: a reset after it asks for another fill. */
 	smp_mb();
-	ret = mdev_pt_queues_fill(pt, db) ?: mdev_pt_rings_fill(pt, db);
+	ret = mdev_pt_queues_fill(pt, db) ?: mdev_pt_rings_fill(pt, db) ?:
+	      beside_fill(pt, db);
 	if (ret)
 		WRITE_ONCE(db->stale, true);
 	return ret;
@@ -103,6 +152,7 @@ void mdev_pt_doorbell_give_back(struct mdev_pt_device *pt,
 	if (!READ_ONCE(db->stale)) {
 		mdev_pt_queues_forward(pt, db);
 		mdev_pt_rings_forward(pt, db);
+		beside_forward(pt, db);
 	}
 	db->active = false;
 	up_write(&db->lock);
@@ -298,7 +348,34 @@ void mdev_pt_doorbells_end(struct mdev_pt_device *pt)
 
 	list_for_each_entry_safe(db, next, &pt->mig->doorbells, node) {
 		free_page((unsigned long)db->shadow);
+		kfree(db->beside);
 		kfree(db);
 	}
 	INIT_LIST_HEAD(&pt->mig->doorbells);
 }
+
+/* For the vendor */
+
+int mdev_pt_add_beside(struct mdev_pt_device *pt, unsigned int bar,
+		       const u32 *offsets, unsigned int count)
+{
+	struct mdev_pt_doorbell *db;
+	struct mdev_pt_beside *b;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		db = find(pt, bar, round_down(offsets[i], SZ_4K));
+		if (!db || offsets[i] % 4)
+			return -EINVAL;
+		b = krealloc(db->beside, (db->nr_beside + 1) * sizeof(*b),
+			     GFP_KERNEL_ACCOUNT);
+		if (!b)
+			return -ENOMEM;
+		b[db->nr_beside].offset = offsets[i];
+		b[db->nr_beside].seen = 0;
+		db->beside = b;
+		db->nr_beside++;
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(mdev_pt_add_beside);

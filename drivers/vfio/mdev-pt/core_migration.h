@@ -123,6 +123,17 @@ struct mdev_pt_tracker {
 };
 
 /**
+ * struct mdev_pt_beside - a register on a doorbell page that is no queue's
+ * @offset: in the BAR
+ * @seen: what the user wrote, as far as it was passed on. Lock of the doorbell;
+ *	while that is held for reading, the watcher's.
+ */
+struct mdev_pt_beside {
+	u32 offset;
+	u32 seen;
+};
+
+/**
  * struct mdev_pt_doorbell - a page of 4 KB of a BAR with the tails of receive queues
  * @node: in mdev_pt_migration::doorbells; from open() to close(), constant
  * @bar: the BAR
@@ -132,6 +143,8 @@ struct mdev_pt_tracker {
  * @active: the user has @shadow instead of the device. @lock.
  * @stale: the function was reset: @shadow is to be filled again. Set under
  *	memory_lock, cleared under @lock.
+ * @beside: other registers of the page; from open() to close(), constant
+ * @nr_beside: how many
  */
 struct mdev_pt_doorbell {
 	struct list_head node;
@@ -141,6 +154,8 @@ struct mdev_pt_doorbell {
 	struct rw_semaphore lock;
 	bool active;
 	bool stale;
+	struct mdev_pt_beside *beside;
+	unsigned int nr_beside;
 };
 
 /**
@@ -271,6 +286,7 @@ void mdev_pt_doorbell_mmap(struct mdev_pt_device *pt,
 			   struct vm_area_struct *vma);
 int mdev_pt_doorbell_write(struct mdev_pt_device *pt,
 			   struct mdev_pt_doorbell *db, u32 offset, u32 value);
+void mdev_pt_doorbells_look(struct mdev_pt_device *pt);
 
 /* core_queue.c */
 void mdev_pt_queues_end(struct mdev_pt_device *pt);

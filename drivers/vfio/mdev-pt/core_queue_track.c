@@ -415,6 +415,7 @@ bool mdev_pt_queues_look(struct mdev_pt_device *pt, bool all)
 			look_transmit(pt, q);
 	}
 	rung |= mdev_pt_rings_look(pt, all);
+	mdev_pt_doorbells_look(pt);
 	mutex_unlock(&pt->mig->queues_lock);
 	return rung;
 }

@@ -343,6 +343,23 @@ static bool ring_is_valid(const struct mdev_pt_ring *ring)
 	       (ring->completion != MDEV_PT_RING_DONE || ring->done);
 }
 
+/*
+ * A function may set the tail of a queue itself: to 0, where it is disabled. Else
+ * what the user writes could be what it wrote to the ring before.
+ */
+static void refresh(struct mdev_pt_device *pt, struct mdev_pt_tail *t)
+{
+	__le32 seen = cpu_to_le32(t->seen);
+	u32 tail;
+
+	down_read(&t->db->lock);
+	if (t->db->active && !READ_ONCE(t->db->stale) && !t->fresh &&
+	    !read_register(pt, t->offset, &tail) && tail != t->seen &&
+	    cmpxchg(shadow(t), seen, cpu_to_le32(tail)) == seen)
+		t->seen = tail;
+	up_read(&t->db->lock);
+}
+
 int mdev_pt_ring_attach(struct mdev_pt_device *pt, unsigned int index,
 			const struct mdev_pt_ring *ring)
 {
@@ -359,6 +376,7 @@ int mdev_pt_ring_attach(struct mdev_pt_device *pt, unsigned int index,
 	WRITE_ONCE(t->reset, false);
 	t->ring = *ring;
 	t->attached = true;
+	refresh(pt, t);
 	tracked = t->db->active;
 	t->anew = tracked;
 	mutex_unlock(&mig->queues_lock);
