@@ -148,11 +148,30 @@ struct mdev_pt_vendor_ops {
  *	source: this one or an older one. The core has checked device, length
  *	and checksum; the content is as hostile as any stream. An error has the
  *	source go on.
+ * @needs_size: the most that @needs returns, in bytes
+ * @needs: write to @buf, at most @size bytes, what a destination must have to take
+ *	the function over; returns how many, or a negative error, which refuses
+ *	the migration before it begins. Where there is PRE_COPY the function runs;
+ *	what it needs later, @save has. NULL: nothing.
+ * @check: can this function take over one that has the needs of @size bytes in
+ *	@buf, at any address, which @needs of @version wrote? As hostile as for
+ *	@load. Called before @load, and before the source stops if there is
+ *	PRE_COPY. An error refuses the stream. NULL: it can. A source that knows
+ *	no needs doesn't ask: what matters is for @load, too.
+ * @mark_written: mark, by mdev_pt_mark_dirty(), what the function has written
+ *	since the last call, and the queues and rings do not say. @stopped: it
+ *	was quiesced, perhaps in the middle of it. Called only while dirty pages
+ *	are tracked, every few ms and whenever somebody asks, by a thread, beside
+ *	everything else: see below. NULL: nothing.
  *
  * The state machine, the data file and the stream are the core's; so are dirty
  * pages, for a vendor that has added its queues, see mdev_pt_add_queues(). All
- * are called in process context, one at a time, between open() and close(), and
- * may access BARs. A failure is logged by the vendor, which knows the reason.
+ * are called in process context, between open() and close(), and may access BARs;
+ * all but @mark_written one at a time. A failure is logged by the vendor, which
+ * knows the reason.
+ *
+ * @mark_written takes no lock under which mdev_pt_ring_attach() is called: that
+ * waits for the thread.
  */
 struct mdev_pt_migration_ops {
 	size_t state_size;
@@ -162,6 +181,11 @@ struct mdev_pt_migration_ops {
 	ssize_t (*save)(struct mdev_pt_device *pt, void *buf, size_t size);
 	int (*load)(struct mdev_pt_device *pt, const void *buf, size_t size,
 		    u32 version);
+	size_t needs_size;
+	ssize_t (*needs)(struct mdev_pt_device *pt, void *buf, size_t size);
+	int (*check)(struct mdev_pt_device *pt, const void *buf, size_t size,
+		     u32 version);
+	void (*mark_written)(struct mdev_pt_device *pt, bool stopped);
 };
 
 /**
@@ -441,6 +465,72 @@ int mdev_pt_bar_read(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
  */
 int mdev_pt_bar_write(struct mdev_pt_device *pt, unsigned int bar, u64 offset,
 		      unsigned int width, u64 value);
+
+/**
+ * mdev_pt_set_bus_master - let the function do DMA, or not
+ * @pt: the device, in quiesce() or resume() of its vendor
+ * @on: whether it may
+ *
+ * For a function that has no other way to be stopped. Interrupts by MSI are DMA,
+ * too. When this returns, what the function has written before is in memory.
+ *
+ * Context: Process context, may sleep. Takes the memory_lock of @pt->vdev.
+ *
+ * Return: 1 if it could do DMA before, 0 if not, or -EIO when it is gone.
+ */
+int mdev_pt_set_bus_master(struct mdev_pt_device *pt, bool on);
+
+/**
+ * mdev_pt_reset - reset the function
+ * @pt: the device, in resume() or load() of its vendor
+ *
+ * As a reset by the user, which nobody else notices: the state of the migration
+ * stays as it is. Rings are detached and reset_done() is called before this
+ * returns. It takes 100 ms and more.
+ *
+ * Context: Process context, may sleep. Takes the device lock of the function and
+ *	the memory_lock of @pt->vdev.
+ *
+ * Return: 0, or a negative error: -EAGAIN when others hold the device lock,
+ *	-EINVAL for a function that can't be reset.
+ */
+int mdev_pt_reset(struct mdev_pt_device *pt);
+
+/**
+ * mdev_pt_dma_read - read the user's memory, as the function would
+ * @pt: the device, between open() and close() of its vendor
+ * @iova: where
+ * @buf: where the bytes go
+ * @len: how many
+ *
+ * The user may change what was read at any time, also before this returns.
+ *
+ * Context: Process context, may sleep; may wait for the user, who can make its
+ *	memory slow. The user's process, or a kernel thread. Not with a lock held
+ *	that page faults take.
+ *
+ * Return: 0; -EINVAL where nothing is mapped, and always for a user of iommufd;
+ *	-EPERM where the function may not read, or in another process; or another
+ *	negative error.
+ */
+int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf,
+		     size_t len);
+
+/**
+ * mdev_pt_dma_write - write to the user's memory, as the function would
+ * @pt: the device, between open() and close() of its vendor
+ * @iova: where
+ * @buf: the bytes
+ * @len: how many
+ *
+ * What was written is marked as dirty.
+ *
+ * Context: as mdev_pt_dma_read().
+ *
+ * Return: as mdev_pt_dma_read().
+ */
+int mdev_pt_dma_write(struct mdev_pt_device *pt, u64 iova, const void *buf,
+		      size_t len);
 
 /* Queues: how the core finds what a NIC writes to memory, and moves its rings */
 

@@ -84,6 +84,29 @@ void mdev_pt_memory_release(struct mdev_pt_device *pt)
 	pm_runtime_put(&pdev->dev);
 }
 
+int mdev_pt_set_bus_master(struct mdev_pt_device *pt, bool on)
+{
+	struct vfio_pci_core_device *vdev = &pt->vdev;
+	struct pci_dev *pdev = vdev->pdev;
+	u16 was, cmd;
+
+	down_write(&vdev->memory_lock);
+	pci_read_config_word(pdev, PCI_COMMAND, &was);
+	cmd = on ? was | PCI_COMMAND_MASTER : was & ~PCI_COMMAND_MASTER;
+	if (!PCI_POSSIBLE_ERROR(was) && cmd != was) {
+		pci_write_config_word(pdev, PCI_COMMAND, cmd);
+		/* The answer comes behind all that was written. */
+		pci_read_config_word(pdev, PCI_COMMAND, &cmd);
+	}
+	up_write(&vdev->memory_lock);
+
+	/* Reads that the function waits for */
+	if (!on && !PCI_POSSIBLE_ERROR(was))
+		pci_wait_for_pending_transaction(pdev);
+	return PCI_POSSIBLE_ERROR(was) ? -EIO : !!(was & PCI_COMMAND_MASTER);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_set_bus_master);
+
 static int io_read(void __iomem *io, unsigned int width, u64 *value)
 {
 	switch (width) {

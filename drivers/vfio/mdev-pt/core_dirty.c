@@ -8,8 +8,7 @@
  * reports the pages that were pinned since the last query, so that pinning and
  * unpinning a page marks it: core_pin.c.
  *
- * A thread watches the rings while somebody asks, and only then.  It alone
- * reads the user's memory, which may not be mapped where an ioctl runs.
+ * A thread watches the rings while somebody asks, and only then.
  */
 
 #include <linux/kthread.h>
@@ -167,23 +166,49 @@ void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error)
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 
 	mutex_lock(&t->lock);
-	if (!t->error)
+	if (t->mode != MDEV_PT_TRACKING_OFF && !t->error)
 		t->error = error;
 	mutex_unlock(&t->lock);
 }
 
-/*
- * Read the user's memory, in the watcher. An error: the function can't read it
- * either.
- */
-int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len)
+static int dma_rw(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len,
+		  bool write)
 {
-	int ret = vfio_dma_rw(&pt->vdev.vdev, iova, buf, len, false);
+	int ret = vfio_dma_rw(&pt->vdev.vdev, iova, buf, len, write);
 
 	/* The function still can; we can't any more. */
-	if (ret && ret != -EINVAL && ret != -EPERM)
+	if (ret && ret != -EINVAL && ret != -EPERM && pt->mig)
 		mdev_pt_dirty_fail(pt, ret);
 	return ret;
+}
+
+/* An error: the function can't read it either. */
+int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len)
+{
+	return dma_rw(pt, iova, buf, len, false);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_dma_read);
+
+int mdev_pt_dma_write(struct mdev_pt_device *pt, u64 iova, const void *buf,
+		      size_t len)
+{
+	/* It is read from. */
+	int ret = dma_rw(pt, iova, (void *)buf, len, true);
+
+	if (!ret)
+		mdev_pt_mark_dirty(pt, iova, len);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(mdev_pt_dma_write);
+
+/* What queues and rings don't say */
+static void ask_vendor(struct mdev_pt_device *pt)
+{
+	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
+
+	/* In low power nothing is written. */
+	if (ops->mark_written && !READ_ONCE(pt->vdev.pm_runtime_engaged))
+		ops->mark_written(pt, READ_ONCE(pt->mig->stopped));
 }
 
 /* Is there more to do than @looks? */
@@ -217,6 +242,8 @@ static int watch(void *data)
 			period = WATCH_MIN_NS;
 		else
 			period = min_t(u64, period + period / 4, WATCH_MAX_NS);
+		if (all)
+			ask_vendor(pt);
 		if (looks != t->done) {
 			/* Who sees it sees the marks. */
 			smp_store_release(&t->done, looks);

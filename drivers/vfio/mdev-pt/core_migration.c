@@ -14,6 +14,7 @@
  * user may yet ask the container for what was written.
  */
 
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -289,6 +290,8 @@ void mdev_pt_migration_reset_done(struct mdev_pt_device *pt)
 	struct mdev_pt_migration *mig = pt->mig;
 
 	mdev_pt_queues_were_reset(pt);
+	if (READ_ONCE(mig->resetter) == current)
+		return;
 
 	spin_lock(&mig->reset_lock);
 	mig->reset_pending = true;
@@ -299,6 +302,27 @@ void mdev_pt_migration_reset_done(struct mdev_pt_device *pt)
 	spin_unlock(&mig->reset_lock);
 	migration_unlock(pt);
 }
+
+/* How often others, who reset it themselves, are waited for */
+#define RESET_TRIES	20
+
+int mdev_pt_reset(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	unsigned int tries = RESET_TRIES;
+	long ret;
+
+	lockdep_assert_held(&mig->lock);
+
+	WRITE_ONCE(mig->resetter, current);
+	/* Not for ever: the function may be unbound, which waits for the user. */
+	while ((ret = vfio_pci_core_ioctl(&pt->vdev.vdev, VFIO_DEVICE_RESET,
+					  0)) == -EAGAIN && --tries)
+		msleep(20);
+	WRITE_ONCE(mig->resetter, NULL);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(mdev_pt_reset);
 
 static struct file *set_state(struct vfio_device *vdev,
 			      enum vfio_device_mig_state new_state)

@@ -17,7 +17,9 @@
  *
  *	mdev_pt_migration::lock
  *	  mdev_pt_stream::lock	before queues_lock: a state is loaded
+ *	  a lock under which the vendor attaches rings
  *	  mdev_pt_migration::queues_lock
+ *	    a lock that the vendor takes to mark what was written
  *	    mdev_pt_tracker::lock
  *	      the lock of the user's type1 container
  *	        mmap_lock: the user's memory is accessed
@@ -27,7 +29,8 @@
  *	                i_mmap_rwsem: zapping
  *	              mdev_pt_migration::reset_lock
  *
- * So nothing is marked with the lock of a doorbell held.
+ * So nothing is marked with the lock of a doorbell held. The watcher holds none of
+ * these when it calls mark_written().
  *
  * dma_unmap() of the container holds a lock that may be waited for with the
  * container's own held: it takes none of these, and waits for nobody for ever.
@@ -169,6 +172,7 @@ struct mdev_pt_doorbell {
  * @reset_lock: guards @reset_pending
  * @reset_pending: the function was reset while somebody held @lock, who has to
  *	see to it
+ * @resetter: who resets the function and looks after it itself. @lock.
  * @tracker: dirty pages
  * @layout_lock: held while @doorbells, @queues and @tails come and go, against a
  *	reset
@@ -195,6 +199,7 @@ struct mdev_pt_migration {
 	struct mdev_pt_stream *stream;
 	spinlock_t reset_lock;	/* reset_pending */
 	bool reset_pending;
+	struct task_struct *resetter;
 	struct mdev_pt_tracker tracker;
 	struct mutex layout_lock;	/* doorbells, queues, tails */
 	struct list_head doorbells;
@@ -257,8 +262,6 @@ int mdev_pt_dirty_error(struct mdev_pt_device *pt);
 int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
 		       size_t length, struct iova_bitmap *bitmap);
 void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error);
-int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf,
-		     size_t len);
 
 /* core_pin.c */
 void mdev_pt_pin_init(struct mdev_pt_tracker *t);

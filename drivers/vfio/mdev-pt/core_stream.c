@@ -3,7 +3,8 @@
  * The migration stream, and the file that a user reads it from or writes it to
  *
  * The stream is a sequence of records: first the identity of the device, then
- * the vendor's state, then nothing.  Each has a header and a checksum over
+ * what the destination must have, if the vendor says so, then the vendor's state,
+ * then nothing.  Each has a header and a checksum over
  * header and payload.  It grows in two ways that older streams and older hosts
  * survive: a payload gets longer, of which an older host ignores what it does
  * not know; and a record with RECORD_OPTIONAL is skipped by a host that does
@@ -37,6 +38,7 @@ enum record_type {
 	RECORD_IDENTITY = 1,
 	RECORD_STATE = 2,
 	RECORD_OPTIONAL = 0x8000,	/* flag */
+	RECORD_NEEDS = RECORD_OPTIONAL | 3,
 };
 
 /* @crc: CRC-32 of the header up to here, and of the @len bytes of payload */
@@ -75,6 +77,7 @@ struct identity {
  * @ended: the state machine went on; the file is dead. Set once, without lock.
  * @error: what was wrong with what was written, or why it must not be used
  * @identified: the stream is for this device
+ * @needs: the device has what the vendor's part of it needs
  * @state: where the vendor's state is in @buf, 0 before it came
  * @state_len: its length
  * @state_version: as the source said
@@ -95,6 +98,7 @@ struct mdev_pt_stream {
 	bool ended;
 	int error;
 	bool identified;
+	bool needs;
 	size_t state;
 	size_t state_len;
 	u32 state_version;
@@ -182,20 +186,51 @@ static void record_close(struct mdev_pt_stream *stream, u16 type, size_t len)
 /* The most that a stream of this device has, in bytes */
 size_t mdev_pt_stream_size(struct mdev_pt_device *pt)
 {
-	return 2 * sizeof(struct record) + sizeof(struct identity) +
-	       pt->ops->migration->state_size;
+	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
+
+	return 3 * sizeof(struct record) + sizeof(struct identity) +
+	       ops->needs_size + ops->state_size;
+}
+
+/* What the vendor wants the destination to have, behind the identity */
+static int take_needs(struct mdev_pt_stream *stream, struct mdev_pt_device *pt)
+{
+	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
+	u8 *payload = stream->buf + stream->len + sizeof(struct record);
+	ssize_t len;
+	int ret;
+
+	ret = mdev_pt_memory_hold(pt);
+	if (ret)
+		return ret;
+	len = ops->needs(pt, payload, ops->needs_size);
+	mdev_pt_memory_release(pt);
+	if (WARN_ONCE(len > (ssize_t)ops->needs_size,
+		      "mdev_pt: a vendor needs more than its needs_size\n"))
+		return -EINVAL;
+	if (len < 0)
+		return len;
+	record_close(stream, RECORD_NEEDS, len);
+	return 0;
 }
 
 /* A stream to be read, which begins with the identity of the device */
 struct mdev_pt_stream *mdev_pt_stream_save(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_stream *stream = stream_alloc(pt, mdev_pt_stream_size(pt));
+	int ret = 0;
 
 	if (IS_ERR(stream))
 		return stream;
 	memcpy(stream->buf + sizeof(struct record), &stream->identity,
 	       sizeof(stream->identity));
 	record_close(stream, RECORD_IDENTITY, sizeof(stream->identity));
+	if (pt->ops->migration->needs)
+		ret = take_needs(stream, pt);
+	if (ret) {
+		mdev_pt_stream_end(stream);
+		return ERR_PTR(ret);
+	}
 	return stream;
 }
 
@@ -316,11 +351,36 @@ static int check_identity(struct mdev_pt_stream *stream, const void *payload,
 	return 0;
 }
 
+/* The state machine's lock is held, which is also the vendor's. */
+static int check_needs(struct mdev_pt_stream *stream, const void *payload,
+		       size_t len)
+{
+	struct mdev_pt_device *pt = stream->pt;
+	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
+	int ret;
+
+	if (!stream->identified || stream->needs) {
+		stream_err(stream, "the stream is not as mdev-pt writes it");
+		return -EINVAL;
+	}
+	stream->needs = true;
+	if (!ops->check)
+		return 0;
+	ret = mdev_pt_memory_hold(pt);
+	if (ret)
+		return ret;
+	ret = ops->check(pt, payload, len, stream->state_version);
+	mdev_pt_memory_release(pt);
+	return mdev_pt_vendor_result(ret);
+}
+
 static int check_record(struct mdev_pt_stream *stream, u16 type, size_t at,
 			size_t len)
 {
 	if (type == RECORD_IDENTITY)
 		return check_identity(stream, stream->buf + at, len);
+	if (type == RECORD_NEEDS)
+		return check_needs(stream, stream->buf + at, len);
 	if (type & RECORD_OPTIONAL)
 		return 0;
 	if (type != RECORD_STATE || !stream->identified) {
