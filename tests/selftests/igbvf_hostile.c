@@ -13,6 +13,7 @@
 #include "health.h"
 #include "job.h"
 #include "kmsg.h"
+#include "records.h"
 
 /*
  * Resets
@@ -117,39 +118,9 @@ TEST_F_TIMEOUT(igbvf, reset_by_register_in_every_state, TEST_SECONDS)
  * Hostile states
  */
 
-/* The records of the stream: identity, and then the state */
-struct record {
-	uint32_t magic;
-	uint16_t version;
-	uint16_t type;
-	uint32_t len;
-	uint32_t crc;
-};
-
-#define STATE_AT	(16 + 48)
+/* Behind the identity */
+#define STATE_AT	(sizeof(struct record) + sizeof(struct identity))
 #define PAYLOAD_AT	(STATE_AT + sizeof(struct record))
-
-static uint32_t crc32_le(uint32_t crc, const void *data, size_t len)
-{
-	const uint8_t *at = data;
-	int bit;
-
-	while (len--) {
-		crc ^= *at++;
-		for (bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return crc;
-}
-
-/* The state again has the checksum that it ought to have. */
-static void seal(struct mig_stream *stream)
-{
-	struct record *record = (void *)(stream->bytes + STATE_AT);
-
-	record->crc = crc32_le(~0u, record, offsetof(struct record, crc));
-	record->crc = crc32_le(record->crc, record + 1, record->len);
-}
 
 /*
  * @w: with what was saved
@@ -173,7 +144,7 @@ static int try(struct mutation *m)
 	struct vfio_user *user = &m->w->users[m->vf];
 	int fd, ret;
 
-	seal(&m->stream);
+	record_seal(&m->stream, STATE_AT);
 	ret = mig_set_state(user, RESUMING, &fd);
 	if (ret)
 		return ret;
@@ -272,7 +243,7 @@ TEST_F_TIMEOUT(igbvf, rings_that_are_elsewhere, TEST_SECONDS)
 	ASSERT_EQ(0, world_save(w));
 	/* The address of the first receive ring */
 	memcpy(w->stream.bytes + PAYLOAD_AT, &where, 8);
-	seal(&w->stream);
+	record_seal(&w->stream, STATE_AT);
 	ASSERT_EQ(0, world_load(w, 1));
 	ASSERT_EQ(0, world_attach(w, 1));
 	ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "records.h"
 #include "testmig.h"
 
 #define SEED	7
@@ -20,68 +21,7 @@
 /* What is enough to tell states apart, where each byte of the stream counts */
 #define SHORT	16
 
-/*
- * The format, as core_stream.c has it: hostile streams have right checksums,
- * too.
- */
-#define MAGIC		0x5450444d
-#define RECORD_IDENTITY	1
-#define RECORD_STATE	2
-#define RECORD_OPTIONAL	0x8000
-
-struct record {
-	uint32_t magic;
-	uint16_t version;
-	uint16_t type;
-	uint32_t len;
-	uint32_t crc;
-};
-
-struct identity {
-	uint16_t vendor;
-	uint16_t device;
-	uint16_t subsystem_vendor;
-	uint16_t subsystem_device;
-	uint32_t revision;
-	uint32_t state_version;
-	char type[32];
-};
-
 #define STATE_AT	(sizeof(struct record) + sizeof(struct identity))
-
-static uint32_t crc32_le(uint32_t crc, const void *data, size_t len)
-{
-	const uint8_t *at = data;
-	int bit;
-
-	while (len--) {
-		crc ^= *at++;
-		for (bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return crc;
-}
-
-/* The record at @at again has the checksum that it ought to have. */
-static void seal(struct mig_stream *stream, size_t at)
-{
-	struct record *record = (void *)(stream->bytes + at);
-
-	record->crc = crc32_le(~0u, record, offsetof(struct record, crc));
-	record->crc = crc32_le(record->crc, record + 1, record->len);
-}
-
-static void append(struct mig_stream *stream, uint16_t type,
-		   const void *payload, size_t len)
-{
-	struct record record = { MAGIC, 1, type, len, 0 };
-	size_t at = stream->len;
-
-	memcpy(stream->bytes + at, &record, sizeof(record));
-	memcpy(stream->bytes + at + sizeof(record), payload, len);
-	stream->len += sizeof(record) + len;
-	seal(stream, at);
-}
 
 static struct record *first(struct mig_stream *stream)
 {
@@ -257,9 +197,9 @@ TEST_F_TIMEOUT(stream, is_made_of_records, TESTMIG_SECONDS)
 	for (i = 0; i < sizeof(state); i++)
 		state[i] = SEED + i * 3;
 	self->made.len = 0;
-	append(&self->made, RECORD_IDENTITY, identity(&self->saved),
+	record_append(&self->made, RECORD_IDENTITY, identity(&self->saved),
 	       sizeof(struct identity));
-	append(&self->made, RECORD_STATE, state, sizeof(state));
+	record_append(&self->made, RECORD_STATE, state, sizeof(state));
 	EXPECT_EQ(self->saved.len, self->made.len);
 	EXPECT_EQ(0, memcmp(self->saved.bytes, self->made.bytes,
 			    self->saved.len));
@@ -396,7 +336,7 @@ TEST_F_TIMEOUT(stream, endless, TESTMIG_SECONDS)
 
 	self->made.len = STATE_AT;
 	while (self->made.len + 2 * sizeof(zeros) < MIG_STREAM_MAX)
-		append(&self->made, RECORD_OPTIONAL | 1, zeros, sizeof(zeros));
+		record_append(&self->made, RECORD_OPTIONAL | 1, zeros, sizeof(zeros));
 	check_refused(_metadata, &self->t, &self->made);
 
 	/* Never so much as a whole record */
@@ -478,11 +418,11 @@ TEST_F_TIMEOUT(stream, of_a_device_almost_the_same, TESTMIG_SECONDS)
 
 	for (i = 0; i < ARRAY_SIZE(fields); i++) {
 		*fields[i] ^= 1;
-		seal(&self->made, 0);
+		record_seal(&self->made, 0);
 		check_refused_early(_metadata, &self->t, &self->made);
 		*id = own;
 	}
-	seal(&self->made, 0);
+	record_seal(&self->made, 0);
 	check_accepted(_metadata, &self->t, &self->made);
 }
 
@@ -493,7 +433,7 @@ TEST_F_TIMEOUT(stream, of_a_device_almost_the_same, TESTMIG_SECONDS)
 TEST_F_TIMEOUT(stream, of_a_newer_format, TESTMIG_SECONDS)
 {
 	first(&self->made)->version = 2;
-	seal(&self->made, 0);
+	record_seal(&self->made, 0);
 	check_refused_early(_metadata, &self->t, &self->made);
 }
 
@@ -501,19 +441,19 @@ TEST_F_TIMEOUT(stream, of_a_newer_format, TESTMIG_SECONDS)
 TEST_F_TIMEOUT(stream, of_versions_that_never_were, TESTMIG_SECONDS)
 {
 	first(&self->made)->version = 0;
-	seal(&self->made, 0);
+	record_seal(&self->made, 0);
 	check_refused_early(_metadata, &self->t, &self->made);
 
 	first(&self->made)->version = 1;
 	identity(&self->made)->state_version = 0;
-	seal(&self->made, 0);
+	record_seal(&self->made, 0);
 	check_refused_early(_metadata, &self->t, &self->made);
 }
 
 TEST_F_TIMEOUT(stream, name_without_an_end, TESTMIG_SECONDS)
 {
 	memset(identity(&self->made)->type, 'a', 32);
-	seal(&self->made, 0);
+	record_seal(&self->made, 0);
 	check_refused_early(_metadata, &self->t, &self->made);
 }
 
@@ -543,26 +483,26 @@ TEST_F_TIMEOUT(stream, records_out_of_order, TESTMIG_SECONDS)
 
 	/* The state before the identity */
 	self->made.len = 0;
-	append(&self->made, RECORD_STATE, own, sizeof(*own));
-	append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
+	record_append(&self->made, RECORD_STATE, own, sizeof(*own));
+	record_append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
 	check_refused(_metadata, &self->t, &self->made);
 
 	/* No state; no identity; nothing */
 	self->made.len = 0;
-	append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
+	record_append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
 	check_refused(_metadata, &self->t, &self->made);
 	self->made.len = 0;
-	append(&self->made, RECORD_STATE, own, sizeof(*own));
+	record_append(&self->made, RECORD_STATE, own, sizeof(*own));
 	check_refused(_metadata, &self->t, &self->made);
 	self->made.len = 0;
-	append(&self->made, RECORD_OPTIONAL | 1, own, 0);
+	record_append(&self->made, RECORD_OPTIONAL | 1, own, 0);
 	check_refused(_metadata, &self->t, &self->made);
 
 	/* Two identities */
 	self->made.len = 0;
-	append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
-	append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
-	append(&self->made, RECORD_STATE, own, sizeof(*own));
+	record_append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
+	record_append(&self->made, RECORD_IDENTITY, own, sizeof(*own));
+	record_append(&self->made, RECORD_STATE, own, sizeof(*own));
 	check_refused(_metadata, &self->t, &self->made);
 }
 
@@ -572,9 +512,9 @@ TEST_F_TIMEOUT(stream, identity_too_short, TESTMIG_SECONDS)
 
 	for (len = 0; len < sizeof(struct identity); len += 5) {
 		self->made.len = 0;
-		append(&self->made, RECORD_IDENTITY, identity(&self->saved),
+		record_append(&self->made, RECORD_IDENTITY, identity(&self->saved),
 		       len);
-		append(&self->made, RECORD_STATE, "", 0);
+		record_append(&self->made, RECORD_STATE, "", 0);
 		check_refused(_metadata, &self->t, &self->made);
 	}
 }
@@ -588,16 +528,16 @@ TEST_F_TIMEOUT(stream, from_a_host_that_knows_more, TESTMIG_SECONDS)
 
 	memcpy(longer, identity(&self->saved), sizeof(struct identity));
 	self->made.len = 0;
-	append(&self->made, RECORD_OPTIONAL | 5, longer, 3);
-	append(&self->made, RECORD_IDENTITY, longer, sizeof(longer));
-	append(&self->made, RECORD_OPTIONAL | 1, longer, sizeof(longer));
-	append(&self->made, RECORD_OPTIONAL | 2, longer, 0);
-	append(&self->made, RECORD_STATE, state, PT_TEST_MIG_SIZE);
+	record_append(&self->made, RECORD_OPTIONAL | 5, longer, 3);
+	record_append(&self->made, RECORD_IDENTITY, longer, sizeof(longer));
+	record_append(&self->made, RECORD_OPTIONAL | 1, longer, sizeof(longer));
+	record_append(&self->made, RECORD_OPTIONAL | 2, longer, 0);
+	record_append(&self->made, RECORD_STATE, state, PT_TEST_MIG_SIZE);
 	check_accepted(_metadata, &self->t, &self->made);
 
 	self->made.len = STATE_AT;
-	append(&self->made, 3, longer, 4);
-	append(&self->made, RECORD_STATE, state, PT_TEST_MIG_SIZE);
+	record_append(&self->made, 3, longer, 4);
+	record_append(&self->made, RECORD_STATE, state, PT_TEST_MIG_SIZE);
 	check_refused(_metadata, &self->t, &self->made);
 }
 
@@ -607,7 +547,7 @@ TEST_F_TIMEOUT(stream, state_that_is_too_long, TESTMIG_SECONDS)
 	static const uint8_t zeros[PT_TEST_MIG_SIZE + 1];
 
 	self->made.len = STATE_AT;
-	append(&self->made, RECORD_STATE, zeros, sizeof(zeros));
+	record_append(&self->made, RECORD_STATE, zeros, sizeof(zeros));
 	EXPECT_EQ(-EINVAL, load(&self->t, &self->made, 4096));
 	EXPECT_EQ(ERROR, mig_state(&self->t.user));
 	ASSERT_EQ(0, vfio_reset(&self->t.user));
@@ -625,8 +565,8 @@ TEST_F_TIMEOUT(stream, changed_at_random, TESTMIG_SECONDS)
 		if (rand_r(&seed) % 2)
 			self->made.bytes[STATE_AT + 8] = rand_r(&seed) >> 8;
 		if (first(&self->made)->len < MIG_STREAM_MAX / 2)
-			seal(&self->made, 0);
-		seal(&self->made, STATE_AT);
+			record_seal(&self->made, 0);
+		record_seal(&self->made, STATE_AT);
 		accepted += !load(&self->t, &self->made, 1 + rand_r(&seed) % 99);
 		if (mig_state(&self->t.user) != RUNNING)
 			ASSERT_EQ(0, vfio_reset(&self->t.user));
