@@ -808,6 +808,21 @@ int mdev_pt_ring_attach(struct mdev_pt_device *pt, unsigned int index,
 			const struct mdev_pt_ring *ring);
 
 /**
+ * mdev_pt_ring_set_tail - write a tail, as the user would
+ * @pt: the device, between open() and close() of its vendor
+ * @index: of the tail, in the order of mdev_pt_add_tails()
+ * @tail: the value
+ *
+ * Takes back what the user has written, whether the function has seen it or not.
+ *
+ * Context: as mdev_pt_ring_attach().
+ *
+ * Return: as mdev_pt_bar_write().
+ */
+int mdev_pt_ring_set_tail(struct mdev_pt_device *pt, unsigned int index,
+			  u32 tail);
+
+/**
  * mdev_pt_ring_detach - there is no ring behind a tail any more
  * @pt: the device, between open() and close() of its vendor
  * @index: of the tail, in the order of mdev_pt_add_tails()

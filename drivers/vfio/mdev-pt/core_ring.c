@@ -400,3 +400,28 @@ void mdev_pt_ring_detach(struct mdev_pt_device *pt, unsigned int index)
 	mutex_unlock(&mig->queues_lock);
 }
 EXPORT_SYMBOL_GPL(mdev_pt_ring_detach);
+
+int mdev_pt_ring_set_tail(struct mdev_pt_device *pt, unsigned int index,
+			  u32 tail)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	struct mdev_pt_tail *t;
+	int ret;
+
+	if (index >= mig->nr_tails)
+		return -EINVAL;
+	t = &mig->tails[index];
+
+	/* Not beside the watcher, which passes tails on without the lock below. */
+	mutex_lock(&mig->queues_lock);
+	down_write(&t->db->lock);
+	ret = mdev_pt_bar_write(pt, mig->tails_bar, t->offset, 4, tail);
+	if (!ret && t->db->active) {
+		WRITE_ONCE(*shadow(t), cpu_to_le32(tail));
+		t->seen = tail;
+	}
+	up_write(&t->db->lock);
+	mutex_unlock(&mig->queues_lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(mdev_pt_ring_set_tail);

@@ -132,7 +132,7 @@ static void clear_tails(struct i40e_vf *i40e)
 	i40e->stale_tails = false;
 	for (i = 0; i < I40E_VF_QUEUES; i++) {
 		if (i40e->pairs[i].configured)
-			i40e_vf_write(i40e, QTX_TAIL(i), 0);
+			mdev_pt_ring_set_tail(i40e->pt, I40E_VF_QUEUES + i, 0);
 	}
 }
 
