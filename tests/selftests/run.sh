@@ -15,14 +15,14 @@ modprobe -a mdev_pt vfio-pci || exit 125
 
 # Vendors that come by alias would be one more type, and one more user of the
 # core, where a test counts on there being none.
-vendors='pt_edu mdev_pt_igd mdev_pt_igb_vf'
+vendors='pt_edu mdev_pt_igd mdev_pt_igb_vf mdev_pt_i40e_vf'
 vendors_of()
 {
 	local config=/run/modprobe.d/mdev-pt-selftests.conf
 
 	mkdir -p "${config%/*}"
 	case $1 in
-	sample|igd|igbvf*|dirty*|doorbell)
+	sample|igd|igbvf*|i40evf|dirty*|doorbell)
 		rm -f "$config" ;;
 	*)
 		# shellcheck disable=SC2086 # a list
@@ -50,8 +50,9 @@ if [ $# -gt 0 ]; then
 else
 	for program in *; do
 		[[ -f $program && -x $program && $program != *.* ]] || continue
-		# Its device is a model that other tests don't need.
+		# Their devices are models that other tests don't need.
 		[ "$program" != igd ] || [ -n "$(lspci -d 8086::0300)" ] || continue
+		[ "$program" != i40evf ] || [ -n "$(lspci -d 8086:154c)" ] || continue
 		[[ " ${WITHOUT-} " != *" $program "* ]] || continue
 		[[ -z ${ONLY-} || " $ONLY " == *" $program "* ]] || continue
 		run "$program"
