@@ -2,7 +2,8 @@
 /*
  * A vendor that migrates, for the tests of the state machine and of the stream:
  * types pt-test-mig and pt-test-mig-other, which are the same but for the name,
- * on QEMU's edu (1234:11e8) and on its nvme, which can be reset.
+ * and pt-test-mig-needs, which has needs, on QEMU's edu (1234:11e8) and on its
+ * nvme, which can be reset.
  *
  * The state of such a device is some bytes of memory, which its user reads and
  * writes through a region and which a reset clears.
@@ -10,7 +11,7 @@
  * Parameters: "calls" shows how often each callback was called since it was
  * written to, and how often the core broke its promises; "fail" names a
  * callback that is to fail; "version" is that of the state, "size" how much of
- * it is saved.
+ * it is saved. A destination whose "has" is less than the source's "needs" refuses.
  */
 
 #include <linux/delay.h>
@@ -28,6 +29,8 @@ enum count {
 	COUNT_save,
 	COUNT_load,
 	COUNT_reset,
+	COUNT_needs,
+	COUNT_check,
 	COUNT_overlaps,
 	COUNT_misordered,
 	/* Of the last load */
@@ -41,6 +44,8 @@ static const char *const count_names[NUM_COUNTS] = {
 	[COUNT_save] = "save",
 	[COUNT_load] = "load",
 	[COUNT_reset] = "reset",
+	[COUNT_needs] = "needs",
+	[COUNT_check] = "check",
 	[COUNT_overlaps] = "overlaps",
 	[COUNT_misordered] = "misordered",
 	[COUNT_loaded_version] = "loaded_version",
@@ -60,6 +65,12 @@ module_param_string(fail, fail, sizeof(fail), 0644);
 
 static unsigned int size = PT_TEST_MIG_SIZE;
 module_param(size, uint, 0644);
+
+static unsigned int needs;
+module_param(needs, uint, 0644);
+
+static unsigned int has;
+module_param(has, uint, 0644);
 
 /*
  * @users: callbacks that run just now
@@ -152,6 +163,48 @@ static struct mdev_pt_migration_ops migration_ops = {
 };
 module_param_named(version, migration_ops.version, uint, 0644);
 
+/* The function may run, or not. */
+static ssize_t mig_needs(struct mdev_pt_device *pt, void *buf, size_t len)
+{
+	struct mig_state *state = pt->data;
+	__le32 value = cpu_to_le32(needs);
+	int ret = called(state, COUNT_needs, READ_ONCE(state->quiesced));
+
+	if (!ret && len < sizeof(value))
+		ret = -EINVAL;
+	if (!ret)
+		memcpy(buf, &value, sizeof(value));
+	return done(state, ret) ?: sizeof(value);
+}
+
+static int mig_check(struct mdev_pt_device *pt, const void *buf, size_t len,
+		     u32 version)
+{
+	struct mig_state *state = pt->data;
+	int ret = called(state, COUNT_check, true);
+	__le32 value;
+
+	if (!ret && len < sizeof(value))
+		ret = -EINVAL;
+	if (!ret) {
+		memcpy(&value, buf, sizeof(value));
+		ret = le32_to_cpu(value) > has ? -EACCES : 0;
+	}
+	return done(state, ret);
+}
+
+static struct mdev_pt_migration_ops needs_migration_ops = {
+	.state_size = PT_TEST_MIG_SIZE,
+	.version = 1,
+	.quiesce = mig_quiesce,
+	.resume = mig_resume,
+	.save = mig_save,
+	.load = mig_load,
+	.needs_size = sizeof(__le32),
+	.needs = mig_needs,
+	.check = mig_check,
+};
+
 static int state_read(struct mdev_pt_device *pt, void *data, u64 offset,
 		      void *buf, size_t len)
 {
@@ -226,6 +279,14 @@ static const struct mdev_pt_vendor_ops mig_ops = {
 	.migration = &migration_ops,
 };
 
+static const struct mdev_pt_vendor_ops needs_ops = {
+	.create = mig_create,
+	.remove = mig_remove,
+	.open = mig_open,
+	.reset_done = mig_reset_done,
+	.migration = &needs_migration_ops,
+};
+
 static const struct pci_device_id ids[] = {
 	{ PCI_DEVICE(0x1234, 0x11e8) },
 	{ PCI_DEVICE(0x1b36, 0x0010) },
@@ -245,6 +306,12 @@ static struct mdev_pt_vendor_driver vendors[] = {
 		.type = "test-mig-other",
 		.id_table = ids,
 		.ops = &mig_ops,
+	}, {
+		.owner = THIS_MODULE,
+		.name = "Test migration with needs",
+		.type = "test-mig-needs",
+		.id_table = ids,
+		.ops = &needs_ops,
 	},
 };
 

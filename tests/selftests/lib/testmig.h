@@ -14,6 +14,7 @@
 
 #define TESTMIG		"pt-test-mig"
 #define TESTMIG_OTHER	"pt-test-mig-other"
+#define TESTMIG_NEEDS	"pt-test-mig-needs"
 
 /* Seconds; a kernel that checks everything is slow. */
 #define TESTMIG_SECONDS	600
