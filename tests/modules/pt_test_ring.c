@@ -16,6 +16,7 @@
 #define RDH		0x2810
 #define RDT		0x2818
 #define RXDCTL		0x2828
+#define SRRCTL1		0x290c
 #define TDH		0x3810
 #define TDT		0x3818
 #define TXDCTL		0x3828
@@ -157,6 +158,9 @@ static const struct mdev_pt_migration_ops migration_ops = {
 	.load = ring_load,
 };
 
+/* Of a queue that the tests don't use: on the page of RDT */
+static const u32 beside[] = { SRRCTL1 };
+
 /* What must be refused */
 static int check_refusals(struct mdev_pt_device *pt)
 {
@@ -182,17 +186,21 @@ static int ring_open(struct mdev_pt_device *pt)
 	}, no_entries = {
 		.desc_size = 16, .completion = MDEV_PT_RING_HEAD,
 	};
+	static const u32 elsewhere[] = { 0x1000 }, odd[] = { SRRCTL1 + 2 };
 	int ret;
 
 	ret = check_refusals(pt) ?:
 	      mdev_pt_add_tails(pt, 0, tails, ARRAY_SIZE(tails)) ?:
+	      mdev_pt_add_beside(pt, 0, beside, ARRAY_SIZE(beside)) ?:
 	      mdev_pt_add_region(pt, PT_TEST_RING_TYPE,
 				 PT_TEST_RING_SUBTYPE_MESSAGES, PAGE_SIZE,
 				 &message_region, NULL);
 	if (ret)
 		return ret;
 	if (mdev_pt_ring_attach(pt, 0, &no_done) != -EINVAL ||
-	    mdev_pt_ring_attach(pt, 0, &no_entries) != -EINVAL)
+	    mdev_pt_ring_attach(pt, 0, &no_entries) != -EINVAL ||
+	    mdev_pt_add_beside(pt, 0, elsewhere, 1) != -EINVAL ||
+	    mdev_pt_add_beside(pt, 0, odd, 1) != -EINVAL)
 		return -ENOTRECOVERABLE;
 	return 0;
 }

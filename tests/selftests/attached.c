@@ -17,6 +17,9 @@
 
 #include "../modules/pt_test_ring.h"
 
+/* 82576 datasheet, 8.26 */
+#define SRRCTL1	0x290c
+
 /* The vendor's only region */
 #define MESSAGES	VFIO_PCI_NUM_REGIONS
 
@@ -148,6 +151,24 @@ TEST_F_TIMEOUT(dirty, a_reset_detaches, TEST_SECONDS)
 	ASSERT_EQ(0, attach_rx(w, PT_TEST_RING_DONE));
 	ASSERT_EQ(0, nic_track(w));
 	check_traffic(_metadata, w);
+}
+
+/* A register beside the tail is the function's, tracked or not. */
+TEST_F_TIMEOUT(dirty, register_beside, TEST_SECONDS)
+{
+	struct nic *w = &self->w;
+
+	ASSERT_EQ(0, attach_rx(w, PT_TEST_RING_DONE));
+	igbvf_reg_write(&w->vf, SRRCTL1, 0x02000002);
+	ASSERT_EQ(0, nic_track(w));
+	EXPECT_EQ(0x02000002, igbvf_reg_read(&w->vf, SRRCTL1));
+	igbvf_reg_write(&w->vf, SRRCTL1, 0x02000001);
+	EXPECT_EQ(0x02000001, igbvf_reg_read(&w->vf, SRRCTL1));
+	CHECK_TRAFFIC(w, 50);
+	/* The last before tracking ends */
+	igbvf_reg_write(&w->vf, SRRCTL1, 0x02000002);
+	ASSERT_EQ(0, nic_untrack(w));
+	EXPECT_EQ(0x02000002, igbvf_reg_read(&w->vf, SRRCTL1));
 }
 
 /* Under traffic, in any order */
