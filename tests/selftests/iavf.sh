@@ -40,12 +40,11 @@ reports_link()
 	in_ns 0 ethtool eth0 | grep -q 'Speed: 40000Mb/s' && in_ns 0 ethtool -i eth0 | grep -q 'driver: iavf'
 }
 
-# The lab host's own NIC on the first model's wire
 reaches_wire()
 {
 	local nic
 
-	nic=$(basename "$(dirname "$(grep -l 52:54:00:03:00:00 /sys/class/net/*/address)")")
+	nic=$(wire_nic)
 	ip address replace 192.0.2.1/24 dev "$nic"
 	ip link set "$nic" up
 	until_true ping_once 0 192.0.2.1
@@ -135,8 +134,6 @@ vlan_goes()
 	done
 }
 
-not_state() { ! state "$@"; }
-
 # The driver asks for them each two seconds.
 statistics_agree()
 {
@@ -171,17 +168,15 @@ flood()
 	EOP
 }
 
-received_by() { model 1 state | sed -n "s/^rx $1 .* packets \([0-9]*\) .*/\1/p"; }
-
 rss_spreads()
 {
 	local q before=()
 
-	for q in 0 1 2 3; do before+=("$(received_by $q)"); done
+	for q in 0 1 2 3; do before+=("$(received_by 1 $q)"); done
 	flood || return
 	for q in 0 1 2 3; do
-		echo "queue $q: ${before[$q]}, $(received_by $q)"
-		[ "$(received_by $q)" -gt "$((before[q] + 8))" ] || return
+		echo "queue $q: ${before[$q]}, $(received_by 1 $q)"
+		[ "$(received_by 1 $q)" -gt "$((before[q] + 8))" ] || return
 	done
 }
 
@@ -190,9 +185,9 @@ rss_table()
 	local q before=()
 
 	configure 1 ethtool -X eth0 xfrm none equal 1 && until_true state 1 'rss-table( 0){64}' || return
-	for q in 0 1 2 3; do before+=("$(received_by $q)"); done
+	for q in 0 1 2 3; do before+=("$(received_by 1 $q)"); done
 	flood || return
-	[ "$(received_by 0)" -ge $((before[0] + 128)) ] && [ "$(received_by 3)" = "${before[3]}" ] || return
+	[ "$(received_by 1 0)" -ge $((before[0] + 128)) ] && [ "$(received_by 1 3)" = "${before[3]}" ] || return
 	configure 1 ethtool -X eth0 xfrm none equal 4 && until_true state 1 'rss-table 0 1 2 3 .*'
 }
 
@@ -223,11 +218,9 @@ untrusted()
 
 	before=$(counter 2 'request CONFIG_PROMISCUOUS_MODE')
 	until_true ip -n n2 link set eth0 promisc on
-	until_true more_than 2 'request CONFIG_PROMISCUOUS_MODE' "${before:-0}" && frame_unseen 3 2 $foreign || return
+	until_true more_than 2 'request CONFIG_PROMISCUOUS_MODE' "$before" && frame_unseen 3 2 $foreign || return
 	until_true ip -n n2 link set eth0 promisc off
 }
-
-more_than() { [ "$(counter "$1" "$2")" -gt "$3" ]; }
 
 # One that the administrator has not set
 own_address()

@@ -3,24 +3,14 @@
 #
 # Functions of the i40e-vf model in this lab host, each with the stock iavf in a
 # network namespace of its own: function N is "eth0" in "nN", with the addresses
-# below. MODEL_OF[N] and INDEX_OF[N] are what lab-model calls it.
+# below.
 
-FUNCTIONS=() MODEL_OF=() INDEX_OF=()
+# shellcheck source-path=SCRIPTDIR source=i40e.sh
+. "$(dirname "${BASH_SOURCE[0]}")/i40e.sh"
 
 address() { echo "192.0.2.$((10 + $1))"; }
 address6() { echo "2001:db8::$((10 + $1))"; }
 in_ns() { ip netns exec "n$1" "${@:2}"; }
-model() { lab-model -m "${MODEL_OF[$1]}" "${INDEX_OF[$1]}" "${@:2}"; }
-
-# find_functions ID MODEL: those with that PCI id are that model's.
-find_functions()
-{
-	local bdf index=0
-
-	while read -r bdf _; do
-		MODEL_OF+=("$2") INDEX_OF+=($((index++))) FUNCTIONS+=("$bdf")
-	done < <(lspci -Dnd "$1")
-}
 
 has_netdev() { [ -n "$(ls "$pci/${FUNCTIONS[$1]}/net" 2>/dev/null)" ]; }
 
@@ -81,10 +71,6 @@ transfers()
 
 listens() { in_ns "$1" ss -Hltn 'sport = 5001' | grep -q .; }
 
-# state N PATTERN: a line of what the model says about the function
-state() { grep -qE "^$2\$" <<<"$(model "$1" state)"; }
-# counter N NAME
-counter() { model "$1" stats | sed -n "s/^$2 //p"; }
 # mark; says PATTERN: the kernel has, since the mark. Its log is kept for the check
 # that it is clean.
 mark() { echo "iavf.sh: mark $((++MARK))" >/dev/kmsg; }
