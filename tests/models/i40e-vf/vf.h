@@ -200,6 +200,19 @@ struct vf {
 	struct dirty_pages dirty;
 };
 
+struct waiting_frame {
+	struct waiting_frame *next;
+	size_t len;
+	uint8_t data[];
+};
+
+/* @waiting: what its socket has no room for yet */
+struct peer {
+	char path[108];
+	struct waiting_frame *waiting, **waiting_end;
+	size_t waiting_bytes;
+};
+
 /* @descriptor: 16 or 32 bytes, of receive queues; @gather: MAX_PACKET bytes */
 struct port {
 	unsigned int num_vfs;
@@ -208,7 +221,8 @@ struct port {
 	unsigned int num_vectors;
 	unsigned int descriptor;
 	int wire;
-	char peers[MAX_PEERS][108];
+	int wire_timer;
+	struct peer peers[MAX_PEERS];
 	unsigned int num_peers;
 	uint64_t wire_in, wire_out, wire_dropped;
 	uint8_t *gather;

@@ -5,11 +5,13 @@
  * Nothing is learnt: a frame goes to every function that has a filter for it,
  * and to the wire unless one of them has its address. The wire is a UNIX
  * datagram socket, a frame is a datagram: what QEMU's "-netdev dgram" speaks.
- * Peers on it hear each other.
+ * Peers on it hear each other. The socket of a peer takes 10 datagrams or some
+ * more; what it has no room for waits.
  */
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,18 +23,86 @@
 /* Of one event, so that others have their turn */
 #define FRAMES_A_ROUND	64
 #define BUFFER		(4 * 1024 * 1024)
+/* No event tells of room at the other end of a socket that is not connected. */
+#define RETRY_NS	500000ULL
 
-static void send_to(struct port *port, const char *path, const uint8_t *frame,
-		    size_t len)
+/* 0, -EAGAIN when there is no room, or -errno */
+static int try_to_send(struct port *port, const struct peer *peer,
+		       const uint8_t *frame, size_t len)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	memcpy(address.sun_path, path, strlen(path));
+	memcpy(address.sun_path, peer->path, sizeof(peer->path));
 	if (sendto(port->wire, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL,
-		   (void *)&address, sizeof(address)) >= 0)
+		   (void *)&address, sizeof(address)) >= 0) {
 		port->wire_out++;
-	else if (errno != ENOENT)
+		return 0;
+	}
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return -EAGAIN;
+	if (errno != ENOENT)
 		port->wire_dropped++;
+	return -errno;
+}
+
+static void wait_for_room(struct port *port, struct peer *peer,
+			  const uint8_t *frame, size_t len)
+{
+	struct waiting_frame *f = NULL;
+
+	if (peer->waiting_bytes + len <= BUFFER)
+		f = malloc(sizeof(*f) + len);
+	if (!f) {
+		port->wire_dropped++;
+		return;
+	}
+	f->next = NULL;
+	f->len = len;
+	memcpy(f->data, frame, len);
+	if (!peer->waiting)
+		model_arm_timer(port->vfs[0].model, port->wire_timer, RETRY_NS,
+				0);
+	*peer->waiting_end = f;
+	peer->waiting_end = &f->next;
+	peer->waiting_bytes += len;
+}
+
+static void drop_first(struct peer *peer)
+{
+	struct waiting_frame *f = peer->waiting;
+
+	peer->waiting = f->next;
+	if (!peer->waiting)
+		peer->waiting_end = &peer->waiting;
+	peer->waiting_bytes -= f->len;
+	free(f);
+}
+
+static void send_to(struct port *port, struct peer *peer, const uint8_t *frame,
+		    size_t len)
+{
+	if (peer->waiting || try_to_send(port, peer, frame, len) == -EAGAIN)
+		wait_for_room(port, peer, frame, len);
+}
+
+static void retry_event(struct model *m, int fd, void *arg)
+{
+	struct port *port = arg;
+	struct peer *peer;
+	bool waiting = false;
+	unsigned int i;
+
+	(void)fd;
+	for (i = 0; i < port->num_peers; i++) {
+		peer = &port->peers[i];
+		while (peer->waiting &&
+		       try_to_send(port, peer, peer->waiting->data,
+				   peer->waiting->len) != -EAGAIN)
+			drop_first(peer);
+		waiting |= !!peer->waiting;
+	}
+	if (waiting)
+		model_arm_timer(m, port->wire_timer, RETRY_NS, 0);
 }
 
 static bool is_same(const char *a, const char *b)
@@ -50,8 +120,8 @@ static void send_to_peers(struct port *port, const char *except,
 	unsigned int i;
 
 	for (i = 0; i < port->num_peers; i++)
-		if (!except || !is_same(except, port->peers[i]))
-			send_to(port, port->peers[i], frame, len);
+		if (!except || !is_same(except, port->peers[i].path))
+			send_to(port, &port->peers[i], frame, len);
 }
 
 /* Is somebody's unicast address the destination? */
@@ -114,10 +184,13 @@ static void wire_event(struct model *m, int fd, void *arg)
 
 int wire_add_peer(struct port *port, const char *path)
 {
-	if (port->num_peers == MAX_PEERS ||
-	    strlen(path) >= sizeof(port->peers[0]))
+	struct peer *peer = &port->peers[port->num_peers];
+
+	if (port->num_peers == MAX_PEERS || strlen(path) >= sizeof(peer->path))
 		return -EINVAL;
-	strcpy(port->peers[port->num_peers++], path);
+	strcpy(peer->path, path);
+	peer->waiting_end = &peer->waiting;
+	port->num_peers++;
 	return 0;
 }
 
@@ -129,6 +202,10 @@ int wire_init(struct port *port, const char *path)
 	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >=
 	    (int)sizeof(address.sun_path))
 		return -ENAMETOOLONG;
+	port->wire_timer = model_add_timer(port->vfs[0].model, retry_event,
+					   port);
+	if (port->wire_timer < 0)
+		return port->wire_timer;
 	unlink(path);
 	port->wire = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			    0);
@@ -142,6 +219,11 @@ int wire_init(struct port *port, const char *path)
 
 void wire_exit(struct port *port)
 {
+	unsigned int i;
+
+	for (i = 0; i < port->num_peers; i++)
+		while (port->peers[i].waiting)
+			drop_first(&port->peers[i]);
 	if (port->wire >= 0)
 		close(port->wire);
 	port->wire = -1;

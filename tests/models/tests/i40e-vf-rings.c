@@ -290,6 +290,8 @@ TEST_F(rings, unwritable)
 	EXPECT_EQ(1, vf_value(&self->v, "1 stats", "dma-errors"));
 }
 
+#define BURST	1000
+
 static int open_peer(const struct vf_model *v, char *path, size_t size)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -334,6 +336,37 @@ TEST_F(rings, wire)
 	EXPECT_EQ(60, LENGTH(1));
 	EXPECT_EQ(RXD_DD | RXD_EOF, STATUS(1));
 	EXPECT_EQ(1, vf_value(&self->v, "0 stats", "wire-in"));
+	close(fd);
+	unlink(path);
+}
+
+/* More than a socket takes, sent before anybody looks: all of it, in order */
+TEST_F(rings, wire_burst)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	uint8_t frame[MAX_FRAME];
+	char path[108];
+	int fd = open_peer(&self->v, path, sizeof(path));
+	unsigned int i;
+
+	ASSERT_LE(0, fd);
+	/* From the one that it is connected to, a socket takes more. */
+	ASSERT_EQ(0, connect(fd, &nobody, sizeof(nobody)));
+	put_header(self->a, 0x88b5);
+	packet(self->a)[5] = 0x99;
+	for (i = 0; i < BURST; i++) {
+		packet(self->a)[14] = i >> 8;
+		packet(self->a)[15] = i;
+		put_tx(self->a, i % RING, MEMORY + TX_BUFFERS,
+		       DATA(LAST, 60, 0));
+		TAIL(1);
+	}
+	for (i = 0; i < BURST; i++) {
+		ASSERT_EQ(60, recv(fd, frame, sizeof(frame), 0));
+		ASSERT_EQ(i, frame[14] << 8 | frame[15]);
+	}
+	EXPECT_EQ(BURST, vf_value(&self->v, "0 stats", "wire-out"));
+	EXPECT_EQ(0, vf_value(&self->v, "0 stats", "wire-dropped"));
 	close(fd);
 	unlink(path);
 }
