@@ -6,7 +6,7 @@
 # A guest under KVM in the lab host with an mdev, through the group and, where
 # the kernel has it, through iommufd (device: igb). BUILD/selftests holds
 # ktap_helpers.sh. NIC=i40e: a guest with two vCPUs and a VF of an XL710 (no
-# device; --model 'i40e-vf --trusted').
+# device; --model 'i40e-vf --trusted'). TYPE: of the mdev, another than pt-pci.
 
 set -u
 build=$1
@@ -24,7 +24,7 @@ mac=52:54:00:0d:e0:02
 . "$(dirname "$0")/lib/i40e.sh"
 
 mdev=/sys/bus/mdev/devices/$uuid
-types=mdev_supported_types/pt-pci
+types=mdev_supported_types/${TYPE:-pt-pci}
 
 # Both set vf and interface, the lab host's own NIC on the same network.
 setup_igb()

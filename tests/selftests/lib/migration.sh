@@ -3,12 +3,20 @@
 #
 # A guest that moves between two QEMUs in one lab host, "slot0" and "slot1", and
 # its traffic. NIC=igb: each has a VF of the same igb as an mdev of type
-# pt-igb-vf; NIC=virtio: virtio-net and a tap each, for comparison. $build is
-# where tests are built; $here is where the guest is.
+# pt-igb-vf; NIC=i40e: functions 0 and 1 of the first i40e-vf model, pt-i40e-vf;
+# NIC=virtio: virtio-net and a tap each, for comparison. TYPE: another type of
+# mdev. $build is where tests are built; $here is where the guest is.
+
+# shellcheck source-path=SCRIPTDIR source=pt.sh
+. "$(dirname "${BASH_SOURCE[0]}")/pt.sh"
+# shellcheck source-path=SCRIPTDIR source=i40e.sh
+. "$(dirname "${BASH_SOURCE[0]}")/i40e.sh"
+# shellcheck source-path=SCRIPTDIR source=recovery.sh
+. "$(dirname "${BASH_SOURCE[0]}")/recovery.sh"
 
 NIC=${NIC:-igb}
-TYPE=${TYPE:-pt-igb-vf}
 here=slot0
+cpus=1		# of the guest, and so queues
 host_address=192.0.2.1
 guest_address=192.0.2.2
 guest_mac=52:54:00:0d:e0:10
@@ -37,7 +45,7 @@ teardown_network()
 	for slot in slot0 slot1; do
 		case $NIC in
 		virtio)	ip link delete "$slot" ;;
-		igb)	remove_mdev "$slot" ;;
+		*)	remove_mdev "$slot" ;;
 		esac
 	done
 	[ "$NIC" != virtio ] || ip link delete br0
@@ -60,17 +68,32 @@ setup_igb()
 	local pf n
 
 	modprobe mdev_pt || return
+	TYPE=${TYPE:-pt-igb-vf}
 	pf=$(lspci -Dnd 8086:10c9 | cut -d' ' -f1)
 	INTERFACE=$(basename "$pci/$pf"/net/*)
 	echo 0 >"$pci/$pf/sriov_drivers_autoprobe"
 	echo 2 >"$pci/$pf/sriov_numvfs"
 	for n in 0 1; do
 		VF[slot$n]=$(basename "$(readlink "$pci/$pf/virtfn$n")")
-		echo pt >"$pci/${VF[slot$n]}/driver_override"
-		[ ! -e "$pci/${VF[slot$n]}/driver" ] || echo "${VF[slot$n]}" >"$pci/${VF[slot$n]}/driver/unbind"
-		echo "${VF[slot$n]}" >/sys/bus/pci/drivers_probe
-		create_mdev "slot$n" "$TYPE" || return
+		bind_pt "${VF[slot$n]}" && create_mdev "slot$n" "$TYPE" || return
 	done
+}
+
+# The guest chooses its addresses, as with igb.
+setup_i40e()
+{
+	local n
+
+	modprobe mdev_pt || return
+	TYPE=${TYPE:-pt-i40e-vf}
+	INTERFACE=$(wire_nic)
+	find_functions 8086:154c 0
+	for n in 0 1; do
+		VF[slot$n]=${FUNCTIONS[n]}
+		model $n trust on && model $n mac none && until_true state $n 'reset-state 2' || return
+		bind_pt "${VF[slot$n]}" && create_mdev "slot$n" "$TYPE" || return
+	done
+	trace_recoveries
 }
 
 # create_mdev SLOT TYPE, remove_mdev SLOT
@@ -86,11 +109,11 @@ start()
 	case $NIC in
 	virtio)	nic=(-netdev "tap,id=net0,ifname=$slot,script=no,downscript=no"
 		     -device virtio-net-pci,bus=rp0,netdev=net0) ;;
-	igb)	nic=(-device "vfio-pci,bus=rp0,sysfsdev=/sys/bus/mdev/devices/${UUID[$slot]},enable-migration=${MIGRATABLE:-on}") ;;
+	igb|i40e) nic=(-device "vfio-pci,bus=rp0,sysfsdev=/sys/bus/mdev/devices/${UUID[$slot]},enable-migration=${MIGRATABLE:-on}") ;;
 	none)	nic=() ;;
 	esac
 	# Little memory, and what the guest freed is zeroes again: less to move.
-	GUEST_MEM=160M GUEST_APPEND=init_on_free=1 guest-start "$slot" -device pcie-root-port,id=rp0,chassis=1 "${nic[@]}" "$@"
+	GUEST_MEM=160M GUEST_APPEND=init_on_free=1 guest-start "$slot" -smp $cpus -device pcie-root-port,id=rp0,chassis=1 "${nic[@]}" "$@"
 }
 
 # A QEMU at the other slot, which waits for the guest
@@ -143,6 +166,7 @@ readonly SLOW='{"max-bandwidth": 20000000, "downtime-limit": 1}'
 # The source is told when the destination didn't take the guest.
 begin_move()
 {
+	before_move
 	capability return-path true &&
 		guest-qmp $here migrate "{\"uri\": \"unix:/run/guest/$(there).incoming\"}" >/dev/null
 }
@@ -244,9 +268,13 @@ post_mortem()
 	dmesg | tail -n 5
 }
 
+# An XL710's driver enables its queues before it says which flow has which queue.
 unharmed()
 {
-	! grep -oE '[a-z]*_(tcp_damaged|tcp_errors|udp_damaged|udp_duplicated|udp_reordered)=[1-9][0-9]*' <<<"$1"
+	local harm='tcp_damaged|tcp_errors|udp_damaged|udp_duplicated'
+
+	[ "$NIC" = i40e ] || harm+='|udp_reordered'
+	! grep -oE "[a-z]*_($harm)=[1-9][0-9]*" <<<"$1"
 }
 
 # Both ends stop; all that one sent over TCP has come to the other.
