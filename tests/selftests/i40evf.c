@@ -162,6 +162,11 @@ TEST_F_TIMEOUT(i40evf, is_told_on_arrival, TEST_SECONDS)
 
 	ASSERT_EQ(0, world_works(w));
 	head = vf_get(&w->f, VF_ARQH1);
+	/* No interrupt of before */
+	vf_get(&w->f, VFINT_ICR01);
+	vf_put(&w->f, VFINT_DYN_CTL01, DYN_CTL_INTENA | DYN_CTL_CLEARPBA |
+	       ITR_NONE << 3);
+	world_drain(w, 0);
 	ASSERT_EQ(0, world_move(w));
 	EXPECT_EQ(0, eventfd_wait(w->f.vectors[0], 1000));
 	EXPECT_EQ((head + 1) % AQ_ENTRIES, vf_get(&w->f, VF_ARQH1));
@@ -235,8 +240,11 @@ TEST_F_TIMEOUT(i40evf, rings_before_it_knows, TEST_SECONDS)
 	ASSERT_EQ(0, world_move(w));
 	vf_put(&w->f, QTX_TAIL1, 17);
 	vf_put(&w->f, QTX_TAIL1 + 4, 18);
+	EXPECT_EQ(17, vf_get(&w->f, QTX_TAIL1));
 	ASSERT_EQ(1, world_is_told(w));
 	ASSERT_EQ(0, world_recover(w));
+	EXPECT_EQ(0, vf_get(&w->f, QTX_TAIL1));
+	EXPECT_EQ(0, vf_get(&w->f, QTX_TAIL1 + 4));
 	EXPECT_EQ(0, world_works(w));
 	EXPECT_EQ(0, world_value(w, 1, "stats", "malicious"));
 	EXPECT_EQ(0, world_value(w, 1, "stats", "tx-errors"));
