@@ -118,7 +118,7 @@ struct aq_desc {
 #define AQ_RC_E2BIG		7
 #define AQ_RC_EINVAL		14
 
-/* Transmit descriptors (8.4.2): 16 bytes */
+/* Transmit descriptors: 16 bytes */
 struct tx_desc {
 	uint64_t addr;
 	uint64_t qw1;
@@ -168,7 +168,7 @@ struct tx_desc {
 #define TX_MAX_MSS		9668
 #define TX_MIN_LEN		17
 
-/* Receive descriptors (8.3.2): what is read is written over */
+/* Receive descriptors: what is read is written over */
 struct rx_desc {
 	uint64_t qw0;
 	uint64_t qw1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Registers of a VF in BAR 0, descriptors, and messages between VF and PF, as
- * Linux's iavf and i40e have them; names are those of the X710/XXV710/XL710
- * datasheet
+ * Linux's iavf and i40e have them, and mostly by the same names; not compared with
+ * Intel's datasheet
  *
  * All registers are 32 bits wide.
  */
@@ -224,7 +224,7 @@ struct vc_event {
 #define VC_EVENT_RESET_IMPENDING	2
 #define VC_SEVERITY_CERTAIN_DOOM	255
 
-/* Rings: 8.3.2 and 8.4.2 */
+/* Rings, and their descriptors when they are done */
 #define I40E_VF_RING_ALIGN	128
 #define I40E_VF_RX_DESC_SIZE	32
 #define I40E_VF_RX_DD		BIT_ULL(0)
