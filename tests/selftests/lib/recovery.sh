@@ -10,13 +10,14 @@ tracing=/sys/kernel/tracing
 declare -A SETUPS=()	# by slot: how often a driver had set up the function
 RECOVERIES=0		# that were seen in all
 
-# The driver's first look at a function that may be in reset: VF_ARQLEN1 or
-# VFGEN_RSTAT, both of which go through the hypervisor.
+# The driver's first look at a function that was reset is one at VF_ARQLEN1, which
+# goes through the hypervisor. VFGEN_RSTAT, which it also reads at other times,
+# tells it nothing when the reset is over.
 trace_recoveries()
 {
 	mountpoint -q $tracing || mount -t tracefs tracing $tracing || return
 	echo mono >$tracing/trace_clock
-	echo 'pos == 0x8000 || pos == 0x8800' >$tracing/events/syscalls/sys_enter_pread64/filter
+	echo 'pos == 0x8000' >$tracing/events/syscalls/sys_enter_pread64/filter
 	echo 1 >$tracing/events/syscalls/sys_enter_pread64/enable
 	echo 1 >$tracing/events/mdev_pt/mdev_pt_state/enable
 }
