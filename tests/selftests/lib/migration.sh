@@ -250,6 +250,27 @@ all_grow()
 		guest_tcp_received guest_udp_received guest_multicast_received
 }
 
+# Where the guest's CPU is, what it does there, and what KVM has to do for it
+cpu_state()
+{
+	local pid thread
+
+	monitor 'info registers'
+	# shellcheck disable=SC2016 # the monitor expands it
+	monitor 'x /4i $eip'
+	pid=$(cat "/run/guest/$here.pid" 2>/dev/null || pgrep -f "guest=$here,")
+	# What goes up, and what does not
+	for _ in 1 2; do
+		grep -sE . "/sys/kernel/debug/kvm/${pid:-none}"-*/{exits,pf_taken,pf_fixed,pf_spurious,mmio_exits,irq_exits,halt_exits,irq_injections} |
+			sed 's,.*/,,' | paste -sd' '
+		sleep 0.3
+	done
+	for thread in /proc/"${pid:-none}"/task/*; do
+		echo "$(cat "$thread/comm"): $(sed -n 's/^State:\t//p' "$thread/status")"
+		head -n 6 "$thread/stack"
+	done
+}
+
 # For whoever has to find out why: does the guest run, what has its NIC to say?
 post_mortem()
 {
@@ -262,6 +283,7 @@ post_mortem()
 		monitor 'info registers' | grep -oE 'RIP=[0-9a-f]*|HLT=.' | paste -sd' '
 		sleep 0.3
 	done
+	cpu_state
 	timeout 60 guest-exec --wait 30 $here 'cat /proc/uptime; ip -s link show eth0; ip neighbour
 		grep -E "eth0|LOC" /proc/interrupts; dmesg | tail -n 20'
 	grep -sH . "/sys/bus/mdev/devices/${UUID[$here]:-none}"/migration/*
