@@ -22,7 +22,7 @@
 #define TX_BUFFER	(4 * PAGE)
 #define RX_RING(n)	((1 + 2 * (n)) * (1ul << 20))
 #define TX_RING(n)	((2 + 2 * (n)) * (1ul << 20))
-#define BUFFERS		(8ul << 20)
+#define BUFFERS		WORLD_BUFFERS
 #define BUFFER_SIZE	2048
 #define NR_BUFFERS	((WORLD - BUFFERS) / BUFFER_SIZE)
 

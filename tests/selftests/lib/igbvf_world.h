@@ -26,6 +26,8 @@
 
 /* Instead of MEMORY */
 #define WORLD		(16ul << 20)
+/* From here on there are buffers, which only a VF writes to. */
+#define WORLD_BUFFERS	(8ul << 20)
 /* RDLEN and TDLEN: 20 bits, a multiple of 128 */
 #define MAX_ENTRIES	65528u
 

@@ -41,8 +41,10 @@ static bool in_container(int group)
 	       status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET;
 }
 
+/* To @u->container, or, if that is -1, to a new one */
 static int attach_group(struct vfio_user *u, const char *function)
 {
+	bool is_new = u->container < 0;
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	char path[SYSFS_PATH];
 	int ret;
@@ -52,7 +54,8 @@ static int attach_group(struct vfio_user *u, const char *function)
 		return ret;
 	snprintf(path, sizeof(path), "/dev/vfio/%d", ret);
 
-	u->container = open_errno("/dev/vfio/vfio");
+	if (is_new)
+		u->container = open_errno("/dev/vfio/vfio");
 	if (u->container < 0)
 		return u->container;
 	u->group = open_errno(path);
@@ -66,7 +69,7 @@ static int attach_group(struct vfio_user *u, const char *function)
 		return -EPERM;
 
 	ret = ioctl_errno(u->group, VFIO_GROUP_SET_CONTAINER, &u->container);
-	if (ret)
+	if (ret || !is_new)
 		return ret;
 	if (ioctl(u->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) >= 0)
 		return 0;
@@ -87,13 +90,12 @@ static bool try_again(int ret, unsigned int *tries)
 	return true;
 }
 
-int vfio_open_group(struct vfio_user *u, const char *function,
-		    const char *name)
+static int open_in_group(struct vfio_user *u, const char *function,
+			 const char *name)
 {
 	unsigned int tries = 0;
 	int ret;
 
-	vfio_user_init(u);
 	ret = attach_group(u, function);
 	if (!ret) {
 		do {
@@ -105,6 +107,21 @@ int vfio_open_group(struct vfio_user *u, const char *function,
 	if (ret)
 		vfio_close(u);
 	return ret;
+}
+
+int vfio_open_group(struct vfio_user *u, const char *function,
+		    const char *name)
+{
+	vfio_user_init(u);
+	return open_in_group(u, function, name);
+}
+
+int vfio_join_group(struct vfio_user *u, const struct vfio_user *other,
+		    const char *function, const char *name)
+{
+	vfio_user_init(u);
+	u->container = dup(other->container);
+	return u->container < 0 ? -errno : open_in_group(u, function, name);
 }
 
 /* /dev/vfio/devices/vfioN: the only entry in the function's, or mdev's, vfio-dev */

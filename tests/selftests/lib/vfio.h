@@ -38,6 +38,9 @@ struct vfio_user {
  */
 int vfio_open_group(struct vfio_user *u, const char *function,
 		    const char *name);
+/* The same, in the container of another, whose mappings both then have */
+int vfio_join_group(struct vfio_user *u, const struct vfio_user *other,
+		    const char *function, const char *name);
 /* @name: a PCI address, or an mdev's UUID. */
 int vfio_open_cdev(struct vfio_user *u, const char *name);
 /* The character device alone: a file descriptor */
