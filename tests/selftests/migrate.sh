@@ -105,20 +105,9 @@ note()
 	outage=$(value host_echo_gap)
 	if [ "$NIC" = i40e ]; then
 		detection=$(detection) || return
-		echo "$detection" >>/run/detections
 		detection=", driver reacted after $((detection / 1000)) ms"
 	fi
 	echo "$(figures), no answer for $((outage / 1000)) ms${detection-}" >>/run/notes
-}
-
-# The median: on a busy machine one of many may wait for a CPU.
-reacts_at_once()
-{
-	local median
-
-	sort -n /run/detections | paste -sd' '
-	median=$(sort -n /run/detections | sed -n "$((($(wc -l </run/detections) + 1) / 2))p")
-	[ "$median" -lt 50000 ]
 }
 
 show_notes() { sed 's/^/# /' /run/notes; : >/run/notes; }
@@ -255,6 +244,7 @@ driver_was_told_each_time()
 
 	told=$(driver_log | sed "1,$(wc -l <<<"$driver_log")d")
 	echo "$told"
+	echo "$RECOVERIES recoveries"
 	[ "$(grep -c 'Reset indication received from the PF' <<<"$told")" = "$RECOVERIES" ] &&
 		! grep -vE 'Reset indication received from the PF|Scheduling reset task|Hardware reset detected|NIC Link is (Up|Down)' <<<"$told"
 }
@@ -287,7 +277,7 @@ ktap_print_header
 case $NIC in
 virtio)	ktap_set_plan 21 ;;
 igb)	ktap_set_plan 23 ;;
-i40e)	ktap_set_plan 32 ;;
+i40e)	ktap_set_plan 31 ;;
 esac
 need "the host's network" setup_network
 need "a guest comes up, and its driver configures all it can" comes_up
@@ -339,7 +329,6 @@ if [ "$NIC" = i40e ]; then
 	show_notes
 	check "its bridge and its VLANs work" configured
 	check "all that it sent by TCP has arrived" stop_traffic
-	check "drivers reacted within 50 ms" reacts_at_once
 fi
 check "the host's kernel had nothing to complain of" host_was_calm
 ktap_finished

@@ -173,6 +173,7 @@ begin_move()
 
 begin_move_to_file()
 {
+	before_move
 	capability return-path false && guest-qmp $here migrate "{\"uri\": \"file:$1\"}" >/dev/null
 }
 
