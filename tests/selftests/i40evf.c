@@ -67,6 +67,25 @@ static int32_t ask_promiscuous(struct world *w, uint16_t flags)
 			  NULL, NULL);
 }
 
+static int32_t ask_stats(struct world *w, void *reply, uint16_t *len)
+{
+	uint8_t msg[12] = {};
+
+	put16(msg, w->vsi);
+	return vf_request(&w->f, OP_GET_STATS, msg, sizeof(msg), reply, len);
+}
+
+/* How often the PF of function 1 has got such a request */
+static long requests(struct world *w, const char *name)
+{
+	char what[64];
+	long n;
+
+	snprintf(what, sizeof(what), "request %s", name);
+	n = world_value(w, 1, "stats", what);
+	return n < 0 ? 0 : n;
+}
+
 FIXTURE(i40evf) {
 	struct world w;
 };
@@ -461,6 +480,73 @@ TEST_F_TIMEOUT(i40evf, names_what_is_lost, TEST_SECONDS)
 	EXPECT_NE(0, ask_vlan(w, OP_ADD_VLAN, 8));
 	EXPECT_NE(0, ask_promiscuous(w, 3));
 	EXPECT_EQ(0, kmsg_has(w->kmsg, bdf, "after the move", 200));
+}
+
+/* Linux's iavf takes promiscuous mode for still on, and asks for statistics. */
+TEST_F_TIMEOUT(i40evf, promiscuous_mode_is_repeated, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	uint8_t reply[128], zeroes[96] = {};
+	uint16_t len = sizeof(reply);
+	long stats = requests(w, "GET_STATS");
+
+	ASSERT_EQ(0, ask_promiscuous(w, 3));
+	ASSERT_EQ(0, world_move(w));
+	ASSERT_EQ(1, world_is_told(w));
+	ASSERT_EQ(0, world_recover(w));
+	EXPECT_EQ(NULL, strstr(world_model(w, 1, "state"), "promiscuous unicast"));
+
+	/* It gets statistics, as they were, and no word of anything else. */
+	ASSERT_EQ(0, ask_stats(w, reply, &len));
+	EXPECT_EQ(sizeof(zeroes), len);
+	EXPECT_EQ(0, memcmp(reply, zeroes, sizeof(zeroes)));
+	EXPECT_NE(NULL, strstr(world_model(w, 1, "state"),
+			       "promiscuous unicast multicast"));
+	EXPECT_EQ(stats, requests(w, "GET_STATS"));
+
+	/* Once */
+	EXPECT_EQ(0, world_works(w));
+	len = sizeof(reply);
+	ASSERT_EQ(0, ask_stats(w, reply, &len));
+	EXPECT_NE(0, memcmp(reply, zeroes, sizeof(zeroes)));
+	EXPECT_EQ(stats + 1, requests(w, "GET_STATS"));
+
+	/* And it is part of what moves on. */
+	ASSERT_EQ(0, world_move(w));
+	ASSERT_EQ(1, world_is_told(w));
+	ASSERT_EQ(0, world_recover(w));
+	ASSERT_EQ(0, ask_stats(w, NULL, NULL));
+	EXPECT_NE(NULL, strstr(world_model(w, 0, "state"),
+			       "promiscuous unicast multicast"));
+}
+
+TEST_F_TIMEOUT(i40evf, promiscuous_mode_is_the_driver_s, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	long stats = requests(w, "GET_STATS");
+
+	ASSERT_EQ(0, ask_promiscuous(w, 3));
+	ASSERT_EQ(0, world_move(w));
+	ASSERT_EQ(1, world_is_told(w));
+	ASSERT_EQ(0, world_recover(w));
+	ASSERT_EQ(0, ask_promiscuous(w, 0));
+	ASSERT_EQ(0, ask_stats(w, NULL, NULL));
+	EXPECT_EQ(stats + 1, requests(w, "GET_STATS"));
+	EXPECT_EQ(NULL, strstr(world_model(w, 1, "state"), "promiscuous unicast"));
+}
+
+TEST_F_TIMEOUT(i40evf, promiscuous_mode_is_refused, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+
+	ASSERT_EQ(0, ask_promiscuous(w, 3));
+	ASSERT_EQ(0, world_move(w));
+	ASSERT_EQ(1, world_is_told(w));
+	ASSERT_EQ(0, world_recover(w));
+	ASSERT_NE(NULL, world_model(w, 1, "refuse CONFIG_PROMISCUOUS_MODE"));
+	EXPECT_EQ(0, ask_stats(w, NULL, NULL));
+	EXPECT_EQ(1, kmsg_has(w->kmsg, world_bdf(w, 1),
+			      "refuses promiscuous mode", 1000));
 }
 
 /*

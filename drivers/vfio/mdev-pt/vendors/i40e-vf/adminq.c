@@ -13,6 +13,9 @@
  * until VF_ARQLEN is not enabled, which holds at once, and for VFGEN_RSTAT. Until
  * it writes to the registers of a queue, those are emulated, as far as it takes:
  * the queue from the PF has one message more, that to the PF is done.
+ *
+ * What it does not repeat then (see i40e_vf_repeats()) is asked for in the place
+ * of a request of its own: another message would move the user's indices.
  */
 
 #include <linux/bitfield.h>
@@ -80,10 +83,27 @@ static void visit(struct i40e_vf *i40e, const struct i40e_vf_adminq *q,
 	}
 }
 
+/* In the place of the user's request; its buffer first, which has room for more. */
+static bool ask_instead(struct i40e_vf *i40e, u32 index,
+			const struct i40e_vf_desc *desc,
+			const struct vc_promiscuous *message)
+{
+	struct i40e_vf_desc ours = *desc;
+
+	ours.message = cpu_to_le32(VC_CONFIG_PROMISCUOUS_MODE);
+	ours.datalen = cpu_to_le16(sizeof(*message));
+	return !mdev_pt_dma_write(i40e->pt, address(desc), message,
+				  sizeof(*message)) &&
+	       !mdev_pt_dma_write(i40e->pt, descriptor(&i40e->atq, index),
+				  &ours, sizeof(ours));
+}
+
 static void hear_request(struct i40e_vf *i40e, u32 index,
 			 const struct i40e_vf_desc *desc)
 {
+	u32 message = le32_to_cpu(desc->message);
 	u16 len = le16_to_cpu(desc->datalen);
+	struct vc_promiscuous instead;
 
 	if (le16_to_cpu(desc->opcode) != I40E_VF_SEND_TO_PF)
 		return;
@@ -93,7 +113,34 @@ static void hear_request(struct i40e_vf *i40e, u32 index,
 	if (len > sizeof(i40e->message) ||
 	    (len && dma_read(i40e, address(desc), i40e->message, len)))
 		return;
-	i40e_vf_request(i40e, le32_to_cpu(desc->message), i40e->message, len);
+	if (i40e_vf_repeats(i40e, message, i40e->message, len, &instead)) {
+		i40e->repeat = false;
+		i40e->asked = ask_instead(i40e, index, desc, &instead);
+		if (i40e->asked) {
+			i40e_vf_request(i40e, VC_CONFIG_PROMISCUOUS_MODE,
+					&instead, sizeof(instead));
+			return;
+		}
+	}
+	i40e_vf_request(i40e, message, i40e->message, len);
+}
+
+/* The user has asked for statistics: it gets those of the last time. */
+static void answer_instead(struct i40e_vf *i40e, u32 index,
+			   const struct i40e_vf_desc *desc,
+			   const struct i40e_vf_buffer *buffer)
+{
+	struct i40e_vf_desc ours = *desc;
+	u16 len = min_t(u16, buffer->len, sizeof(i40e->stats));
+
+	ours.flags |= cpu_to_le16(I40E_VF_DESC_BUF);
+	ours.message = cpu_to_le32(VC_GET_STATS);
+	ours.status = 0;
+	ours.datalen = cpu_to_le16(len);
+	if (mdev_pt_dma_write(i40e->pt, buffer->iova, &i40e->stats, len) ||
+	    mdev_pt_dma_write(i40e->pt, descriptor(&i40e->arq, index), &ours,
+			      sizeof(ours)))
+		i40e->deaf = true;
 }
 
 static void hear_answer(struct i40e_vf *i40e, u32 index,
@@ -107,6 +154,11 @@ static void hear_answer(struct i40e_vf *i40e, u32 index,
 		return;
 	i40e_vf_answer(i40e, le32_to_cpu(desc->message),
 		       le32_to_cpu(desc->status), i40e->message, len);
+	if (i40e->asked &&
+	    le32_to_cpu(desc->message) == VC_CONFIG_PROMISCUOUS_MODE) {
+		i40e->asked = false;
+		answer_instead(i40e, index, desc, &buffer);
+	}
 }
 
 static void note_buffer(struct i40e_vf *i40e, u32 index,
@@ -501,6 +553,7 @@ int i40e_vf_adminq_restore(struct i40e_vf *i40e)
 
 	i40e->granted = state->granted;
 	i40e->before = state->granted;
+	i40e->repeat = state->granted.promiscuous;
 	i40e->stale_tails = true;
 	i40e->arrived = true;
 	i40e->cause = true;

@@ -444,6 +444,7 @@ static int i40e_vf_open(struct mdev_pt_device *pt)
 	atomic_set(&i40e->master, 0);
 	i40e->deaf_said = false;
 	i40e->stale_tails = false;
+	i40e->repeat = false;
 
 	ret = i40e_vf_add_traps(i40e);
 	return ret ? ret : add_tails(i40e);

@@ -206,6 +206,9 @@ struct i40e_vf_pair {
  * @pairs: rings
  * @granted: by the PF, since the function was reset
  * @before: before it moved; refused items are taken out
+ * @repeat: promiscuous mode is still to be asked for, as @before has it
+ * @asked: a request of the user's was used for that, and is not answered
+ * @stats: as the PF has said last
  * @state: of the quiesced function
  * @arrived: it has moved, and the user's driver does not know it yet
  * @cause: VFINT_ICR01 is to name the admin queue
@@ -235,6 +238,9 @@ struct i40e_vf {
 	struct i40e_vf_pair pairs[I40E_VF_QUEUES];
 	struct i40e_vf_granted granted;
 	struct i40e_vf_granted before;
+	bool repeat;
+	bool asked;
+	struct vc_stats stats;
 	struct i40e_vf_state state;
 	bool arrived;
 	bool cause;
@@ -288,6 +294,9 @@ void i40e_vf_answer(struct i40e_vf *i40e, u32 message, u32 status,
 		    const void *data, size_t len);
 /* Of rings and requests nothing is left. */
 void i40e_vf_forget(struct i40e_vf *i40e);
+/* Is promiscuous mode to be asked for in the place of this request? */
+bool i40e_vf_repeats(struct i40e_vf *i40e, u32 message, const void *data,
+		     size_t len, struct vc_promiscuous *instead);
 void i40e_vf_fill_needs(const struct i40e_vf_granted *granted,
 			struct i40e_vf_needs *needs);
 bool i40e_vf_granted_valid(const struct i40e_vf_granted *granted);

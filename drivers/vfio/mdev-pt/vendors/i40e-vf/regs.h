@@ -104,6 +104,7 @@ enum i40e_vf_message {
 	VC_ADD_VLAN			= 12,
 	VC_DEL_VLAN			= 13,
 	VC_CONFIG_PROMISCUOUS_MODE	= 14,
+	VC_GET_STATS			= 15,
 	VC_EVENT			= 17,
 	VC_CONFIG_RSS_KEY		= 23,
 	VC_CONFIG_RSS_LUT		= 24,
@@ -213,6 +214,11 @@ struct vc_queue_select {
 	__le16 pad;
 	__le32 rx_queues;
 	__le32 tx_queues;
+};
+
+/* The answer to VC_GET_STATS: counters of packets and bytes */
+struct vc_stats {
+	__le64 counters[12];
 };
 
 struct vc_event {

@@ -399,6 +399,10 @@ static void was_granted(struct i40e_vf *i40e, const struct request *r,
 	case VC_CONFIG_PROMISCUOUS_MODE:
 		i40e->granted.promiscuous = promiscuous(r);
 		break;
+	case VC_GET_STATS:
+		if (len >= sizeof(i40e->stats))
+			memcpy(&i40e->stats, answer, sizeof(i40e->stats));
+		break;
 	case VC_ENABLE_VLAN_STRIPPING:
 		i40e->granted.stripping = 1;
 		break;
@@ -528,6 +532,10 @@ void i40e_vf_request(struct i40e_vf *i40e, u32 message, const void *data,
 		if (len >= sizeof(struct vc_queue_select))
 			enable_queues(i40e, data);
 		break;
+	case VC_CONFIG_PROMISCUOUS_MODE:
+		/* Its driver sees to it. */
+		i40e->repeat = false;
+		break;
 	}
 	remember(i40e, message, data, len);
 }
@@ -554,6 +562,26 @@ void i40e_vf_forget(struct i40e_vf *i40e)
 	while (i40e->nr_requests)
 		drop(i40e, oldest(i40e));
 	memset(i40e->pairs, 0, sizeof(i40e->pairs));
+	memset(&i40e->stats, 0, sizeof(i40e->stats));
+	i40e->asked = false;
+}
+
+/*
+ * Linux's iavf repeats after a reset what it has asked for before, but not
+ * promiscuous mode, which it takes for still on.  It asks for statistics every 2 s
+ * when it is up: one such request is used to ask for that instead.
+ */
+bool i40e_vf_repeats(struct i40e_vf *i40e, u32 message, const void *data,
+		     size_t len, struct vc_promiscuous *instead)
+{
+	const struct vc_queue_select *select = data;
+
+	if (!i40e->repeat || message != VC_GET_STATS ||
+	    len < sizeof(*select) || !i40e->granted.queues)
+		return false;
+	instead->vsi_id = select->vsi_id;
+	instead->flags = cpu_to_le16(i40e->before.promiscuous);
+	return true;
 }
 
 /* What a destination must have */
