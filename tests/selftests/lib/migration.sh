@@ -285,7 +285,7 @@ post_mortem()
 		sleep 0.3
 	done
 	cpu_state
-	timeout 60 guest-exec --wait 30 $here 'cat /proc/uptime; ip -s link show eth0; ip neighbour
+	timeout 60 guest-exec --wait 30 $here 'cat /proc/uptime /proc/net/dev /proc/net/arp
 		grep -E "eth0|LOC" /proc/interrupts; dmesg | tail -n 20'
 	grep -sH . "/sys/bus/mdev/devices/${UUID[$here]:-none}"/migration/*
 	dmesg | tail -n 5
