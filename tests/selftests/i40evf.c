@@ -489,6 +489,7 @@ TEST_F_TIMEOUT(i40evf, promiscuous_mode_is_repeated, TEST_SECONDS)
 	uint8_t reply[128], zeroes[96] = {};
 	uint16_t len = sizeof(reply);
 	long stats = requests(w, "GET_STATS");
+	int i;
 
 	ASSERT_EQ(0, ask_promiscuous(w, 3));
 	ASSERT_EQ(0, world_move(w));
@@ -515,6 +516,16 @@ TEST_F_TIMEOUT(i40evf, promiscuous_mode_is_repeated, TEST_SECONDS)
 	ASSERT_EQ(0, world_move(w));
 	ASSERT_EQ(1, world_is_told(w));
 	ASSERT_EQ(0, world_recover(w));
+	ASSERT_EQ(0, ask_stats(w, NULL, NULL));
+	EXPECT_NE(NULL, strstr(world_model(w, 0, "state"),
+			       "promiscuous unicast multicast"));
+
+	/* Also if it moves twice before it asks for statistics */
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, world_move(w));
+		ASSERT_EQ(1, world_is_told(w));
+		ASSERT_EQ(0, world_recover(w));
+	}
 	ASSERT_EQ(0, ask_stats(w, NULL, NULL));
 	EXPECT_NE(NULL, strstr(world_model(w, 0, "state"),
 			       "promiscuous unicast multicast"));

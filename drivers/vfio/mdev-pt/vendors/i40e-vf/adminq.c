@@ -457,6 +457,9 @@ int i40e_vf_adminq_capture(struct i40e_vf *i40e)
 	save_queue(&i40e->atq, &state->atq);
 	save_queue(&i40e->arq, &state->arq);
 	state->granted = i40e->granted;
+	/* Moved again before it was asked for */
+	if (i40e->repeat || i40e->asked)
+		state->granted.promiscuous = i40e->before.promiscuous;
 	return 0;
 }
 

@@ -57,6 +57,7 @@ static void was_reset(struct i40e_vf *i40e)
 {
 	i40e_vf_adminq_reset(i40e);
 	memset(&i40e->before, 0, sizeof(i40e->before));
+	i40e->repeat = false;
 	i40e->touched = false;
 }
 
@@ -444,7 +445,6 @@ static int i40e_vf_open(struct mdev_pt_device *pt)
 	atomic_set(&i40e->master, 0);
 	i40e->deaf_said = false;
 	i40e->stale_tails = false;
-	i40e->repeat = false;
 
 	ret = i40e_vf_add_traps(i40e);
 	return ret ? ret : add_tails(i40e);
