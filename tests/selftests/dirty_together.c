@@ -93,6 +93,20 @@ static int receive(struct world *w)
 	return frames == FRAMES ? 0 : -ETIMEDOUT;
 }
 
+/* The other VF will have the same address, the same rings and buffers. */
+static int silence(struct world *w)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < QUEUES; i++) {
+		ret = igbvf_ring_stop(&w->vf, &w->rx[i]);
+		if (!ret)
+			ret = igbvf_ring_stop(&w->vf, &w->tx[i]);
+	}
+	return ret;
+}
+
 /* What arrived is reported, perhaps by a later query: nobody tells the device. */
 static void check_traffic(struct __test_metadata *_metadata,
 			  struct _test_data_together *self)
@@ -144,6 +158,7 @@ TEST_F_TIMEOUT(together, each_is_heard, TEST_SECONDS)
 
 	track(_metadata, self);
 	check_traffic(_metadata, self);
+	ASSERT_EQ(0, silence(w));
 	world_detach(w);
 	ASSERT_EQ(0, world_attach(w, 1));
 	ASSERT_EQ(0, world_start(w, ENTRIES));

@@ -256,9 +256,16 @@ int world_start_queues(struct world *w)
 	memset(w->f.memory + TX_RING(0), 0, 0x40000);
 	memset(w->rx, 0, sizeof(w->rx));
 	memset(w->tx, 0, sizeof(w->tx));
+	world_drain(w, 0);
 	ret = vf_queues(&w->f, w->vsi, QUEUES);
 	enable_vectors(w);
-	return ret ? -EPROTO : 0;
+	if (ret)
+		return -EPROTO;
+	/* The answers have one interrupt, which comes when it is enabled. */
+	ret = eventfd_wait(w->f.vectors[0], PATIENCE_MS);
+	vf_get(&w->f, VFINT_ICR01);
+	vf_put(&w->f, VFINT_DYN_CTL01, DYN_CTL_INTENA | ITR_NONE << 3);
+	return ret;
 }
 
 int world_start(struct world *w)
