@@ -5,8 +5,9 @@
 #
 # `virsh migrate --live` from one lab host to another, under traffic, and back
 # (lab pair, device: igb): a guest with a VF as an mdev of type pt-igb-vf, of the
-# same UUID at both. NIC=virtio: the same with virtio-net. Host a has the tests,
-# and is the end of the traffic that stays.
+# same UUID at both. NIC=i40e: with a VF of an XL710 (no device; --model 'i40e-vf
+# --vfs 2 --trusted'). NIC=virtio: with virtio-net. Host a has the tests, and is the
+# end of the traffic that stays.
 
 set -u
 build=$1
@@ -99,6 +100,13 @@ comes_back()
 	flows
 }
 
+# NIC=i40e: what the guest's driver has told the function, of this host or the other,
+# is what it had told the one before.
+function_state() { if [ "$at" = qemu:///system ]; then model 0 state; else socat -u "TCP:$other:5101" -; fi; }
+remember_configuration() { CONFIGURATION=$(function_state | configured_part); [ -n "$CONFIGURATION" ]; }
+same_configuration() { [ "$(function_state | configured_part)" = "$CONFIGURATION" ]; }
+nothing_is_missing() { until_true same_configuration || diff <(echo "$CONFIGURATION") <(function_state | configured_part); }
+
 is_there() { [ "$(virsh -c "$remote" domstate moving)" = running ] && ! virsh -q domstate moving; }
 figures() { virsh -c "$1" domjobinfo moving --completed | grep -E 'Total downtime|Time elapsed|Data processed'; }
 host_was_calm() { ! dmesg | grep -E 'BUG|WARNING|Oops|DMAR:.*fault|refcount_t|blocked for more'; }
@@ -108,25 +116,29 @@ other_is_ready() { virsh -q -c "$remote" list >/dev/null 2>&1; }
 # Host b waits to be told how it went at a.
 if [ "$LAB_HOST" = b ]; then
 	setup_host || exit
+	[ "$NIC" != i40e ] || socat TCP-LISTEN:5101,fork,reuseaddr EXEC:'lab-model 0 state' &
 	socat -u TCP-LISTEN:5100,reuseaddr - && host_was_calm
 	exit
 fi
 
 ktap_print_header
-ktap_set_plan 9
+if [ "$NIC" = i40e ]; then ktap_set_plan 12; else ktap_set_plan 9; fi
 need "this host is set up" setup_host
 need "libvirt of the other host answers" until_true other_is_ready
 need "the guest comes up" comes_up
 need "traffic in all directions" start_traffic
 need "all of it flows" flows
 fresh_report
+[ "$NIC" != i40e ] || need "its driver has told the function what it wants" remember_configuration
 need "virsh migrate --live: all flows on" goes
 figures "$remote" | sed 's/^/# /'
 echo "# no answer for $(($(value host_echo_gap) / 1000)) ms"
 check "the guest is at the other host alone" is_there
+[ "$NIC" != i40e ] || check "nothing that the driver had configured is missing there" nothing_is_missing
 fresh_report
 check "and back" comes_back
 echo "# no answer for $(($(value host_echo_gap) / 1000)) ms"
+[ "$NIC" != i40e ] || check "nor here" nothing_is_missing
 check "this host's kernel had nothing to complain of" host_was_calm
 echo | socat -u - "TCP:$other:5100"
 ktap_finished

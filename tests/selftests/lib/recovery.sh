@@ -25,9 +25,12 @@ trace_recoveries()
 setups() { counter "${1#slot}" 'request GET_VF_RESOURCES'; }
 
 # configuration SLOT: what the guest has told the function, and what it was granted
-configuration()
+configuration() { model "${1#slot}" state | configured_part; }
+
+# Of the function's state
+configured_part()
 {
-	model "${1#slot}" state | grep -vE '^(reset-state|vsi|atq|arq|default-mac|vector) ' |
+	grep -vE '^(reset-state|vsi|atq|arq|default-mac|vector) ' |
 		sed -E 's/ (base|head|tail|packets) [0-9a-fx]+//g' | sort
 }
 
