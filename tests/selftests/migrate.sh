@@ -81,8 +81,8 @@ has_recovered() { nothing_is_missing && recovered 1 1 && not_touched "$(there)";
 # Held in precopy by a bandwidth that the guest's writes exceed, then let go.
 many_rounds()
 {
-	start_waiting && set_parameters "$SLOW" && begin_move && tenth_round &&
-		set_parameters "$FAST" && arrived && flows && has_recovered
+	start_waiting && set_parameters "$SLOW" && begin_move && third_round &&
+		set_parameters "$CRAWL" && tenth_round && set_parameters "$FAST" && arrived && flows && has_recovered
 }
 
 back_and_forth()
@@ -97,15 +97,16 @@ back_and_forth()
 
 # note: QEMU's figures of the last move, and what the host saw of the guest: how
 # long it did not answer, and of that, after the guest stood still, until its
-# driver saw that it has another device
+# driver looked, and did something about it
 note()
 {
-	local outage detection
+	local outage seen begun detection
 
 	outage=$(value host_echo_gap)
 	if [ "$NIC" = i40e ]; then
 		detection=$(detection) || return
-		detection=", driver reacted after $((detection / 1000)) ms"
+		read -r seen begun <<<"$detection"
+		detection=", driver looks after $((seen / 1000)) ms, resets after $((begun / 1000)) ms"
 	fi
 	echo "$(figures), no answer for $((outage / 1000)) ms${detection-}" >>/run/notes
 }

@@ -10,14 +10,16 @@ tracing=/sys/kernel/tracing
 declare -A SETUPS=()	# by slot: how often a driver had set up the function
 RECOVERIES=0		# that were seen in all
 
-# The driver's first look at a function that was reset is one at VF_ARQLEN1, which
-# goes through the hypervisor. VFGEN_RSTAT, which it also reads at other times,
-# tells it nothing when the reset is over.
+# What the driver reads of a function that was reset, and what goes through the
+# hypervisor: VFINT_ICR01 (0x4800), in the handler of the interrupt that tells it, and
+# VF_ARQLEN1 (0x8000), when its task for resets begins, or in the middle of another.
+# VFGEN_RSTAT, which it also reads at other times, tells it nothing when the reset is
+# over.
 trace_recoveries()
 {
 	mountpoint -q $tracing || mount -t tracefs tracing $tracing || return
 	echo mono >$tracing/trace_clock
-	echo 'pos == 0x8000' >$tracing/events/syscalls/sys_enter_pread64/filter
+	echo 'pos == 0x4800 || pos == 0x8000' >$tracing/events/syscalls/sys_enter_pread64/filter
 	echo 1 >$tracing/events/syscalls/sys_enter_pread64/enable
 	echo 1 >$tracing/events/mdev_pt/mdev_pt_state/enable
 }
@@ -67,16 +69,20 @@ recovered()
 # not_touched SLOT: no driver was there since the move began.
 not_touched() { [ "$NIC" != i40e ] || [ "$(setups "$1")" = "${SETUPS[$1]}" ]; }
 
-# detection: microseconds from when the function ran until the driver's first look;
-# 0 for a NIC whose driver has nothing to look for
+# detection: microseconds from when the function ran until the driver took a first
+# look, and until it had been interrupted and began to reset the function; zeroes for
+# a NIC whose driver has nothing to look for
 detection()
 {
-	[ "$NIC" = i40e ] || { echo 0; return; }
+	[ "$NIC" = i40e ] || { echo 0 0; return; }
 	awk -v bdf="${VF[$here]}" '
 		{ for (i = 1; i < NF && $i !~ /^[0-9]+\.[0-9]+:$/; i++); time = $i * 1e6 }
-		/mdev_pt_state: / && index($0, bdf) && / -> 2 ret=0/ { running = time; seen = 0 }
+		/mdev_pt_state: / && index($0, bdf) && / -> 2 ret=0/ { running = time; seen = told = begun = 0 }
 		/sys_pread64/ && running && !seen { seen = time }
-		END { if (!seen) exit 1; printf "%d\n", seen - running }' <(grep -v '^#' $tracing/trace)
+		/sys_pread64/ && running && /pos: 4800/ { told = 1 }
+		/sys_pread64/ && told && !begun && /pos: 8000/ { begun = time }
+		END { if (!begun) exit 1; printf "%d %d\n", seen - running, begun - running }' \
+		<(grep -v '^#' $tracing/trace)
 }
 
 # has_stopped SLOT: the function there was stopped since the move began.
