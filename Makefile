@@ -60,7 +60,7 @@ help:
 	@echo 'make              build the modules for the running kernel (KDIR=: for another)'
 	@echo 'make install      install modules, mdevctl profiles and call-outs (DESTDIR=)'
 	@echo 'make demo         the main job in a software lab: a VF becomes an mdev, libvirt'
-	@echo '                  gives it to a guest, traffic passes; as root, about 5 minutes at first'
+	@echo '                  gives it to a guest, traffic passes, guests move; as root, about 9 minutes at first'
 	@echo 'make check        static checks and selftests, kernels 6.1, 6.12 and 7.3; KERNEL=6.12: one'
 	@echo 'make check-debug  the selftests on lockdep and KASAN kernels, which it builds first'
 	@echo 'make check-migration  guests that move, under traffic, and that do not (KERNEL=, NIC=i40e;'
