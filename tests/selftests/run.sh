@@ -22,7 +22,7 @@ vendors_of()
 
 	mkdir -p "${config%/*}"
 	case $1 in
-	sample|igd|igbvf*|i40evf|dirty*|doorbell)
+	sample|igd|igbvf*|i40evf*|dirty*|doorbell)
 		rm -f "$config" ;;
 	*)
 		# shellcheck disable=SC2086 # a list
@@ -52,7 +52,7 @@ else
 		[[ -f $program && -x $program && $program != *.* ]] || continue
 		# Their devices are models that other tests don't need.
 		[ "$program" != igd ] || [ -n "$(lspci -d 8086::0300)" ] || continue
-		[ "$program" != i40evf ] || [ -n "$(lspci -d 8086:154c)" ] || continue
+		[[ $program != i40evf* ]] || [ -n "$(lspci -d 8086:154c)" ] || continue
 		[[ " ${WITHOUT-} " != *" $program "* ]] || continue
 		[[ -z ${ONLY-} || " $ONLY " == *" $program "* ]] || continue
 		run "$program"

@@ -35,16 +35,6 @@ FIXTURE_TEARDOWN(requests)
 #define HAS_NOT(format) \
 	EXPECT_EQ(NULL, strstr(vf_command(&self->v, "0 state"), format))
 
-static void put16(uint8_t *p, uint16_t value)
-{
-	memcpy(p, &value, 2);
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-	memcpy(p, &value, 4);
-}
-
 /* All that has a fixed length, all that is unknown, all that is unsupported */
 TEST_F(requests, lengths)
 {

@@ -316,6 +316,15 @@ int world_is_told(struct world *w)
 	       event[3] == SEVERITY_CERTAIN_DOOM ? 1 : -EBADMSG;
 }
 
+int world_heed(struct world *w)
+{
+	int ret = world_is_told(w);
+
+	if (ret != 1)
+		return ret ? ret : -ENOMSG;
+	return world_recover(w);
+}
+
 bool world_drain(struct world *w, unsigned int vector)
 {
 	uint64_t value;
@@ -469,4 +478,11 @@ int world_move(struct world *w)
 	if (!ret)
 		ret = world_attach(w, to);
 	return ret ? ret : mig_set_state(world_user(w), RUNNING, NULL);
+}
+
+int world_move_on(struct world *w)
+{
+	int ret = world_move(w);
+
+	return ret ? ret : world_heed(w);
 }

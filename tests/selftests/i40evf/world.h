@@ -77,6 +77,8 @@ int world_start_queues(struct world *w);
 int world_recover(struct world *w);
 /* The message at the head of the queue from the PF is the event: 1, 0, -errno */
 int world_is_told(struct world *w);
+/* It is told, and does so. */
+int world_heed(struct world *w);
 bool world_drain(struct world *w, unsigned int vector);
 
 /* @n frames from the wire to queue 0, which have arrived */
@@ -95,5 +97,7 @@ int world_save(struct world *w);
 int world_load(struct world *w, unsigned int vf);
 /* From @w->at, which stays in STOP_COPY, to the other, which runs. */
 int world_move(struct world *w);
+/* The same, and the driver heeds what it is told. */
+int world_move_on(struct world *w);
 
 #endif /* _SELFTESTS_I40EVF_WORLD_H */

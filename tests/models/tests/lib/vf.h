@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "client.h"
@@ -49,6 +50,17 @@ struct vf_model {
 	int control;
 	struct vf_function f[VFS];
 };
+
+/* Into a message */
+static inline void put16(uint8_t *p, uint16_t value)
+{
+	memcpy(p, &value, 2);
+}
+
+static inline void put32(uint8_t *p, uint32_t value)
+{
+	memcpy(p, &value, 4);
+}
 
 /* Starts the program with @options, which NULL ends; 0 if all went well. */
 int vf_start(struct vf_model *v, const char *const *options);

@@ -151,16 +151,6 @@ uint16_t vf_open(struct vf_function *f)
 	return vsi;
 }
 
-static void put16(uint8_t *p, uint16_t value)
-{
-	memcpy(p, &value, 2);
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-	memcpy(p, &value, 4);
-}
-
 uint16_t vf_queue_config(uint8_t *msg, uint16_t vsi, unsigned int n,
 			 uint32_t max_packet)
 {

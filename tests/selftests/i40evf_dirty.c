@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An XL710 VF moves: what it has written to memory, as the model says, and what is
+ * reported; see i40evf.c. Lab model: i40e-vf --vfs 2 --trusted.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "dirty.h"
+#include "i40evf/fixture.h"
+#include "i40evf/requests.h"
+
+#define PAGES		(MEMORY_SIZE / 4096)
+
+struct pages {
+	uint64_t bits[DIRTY_WORDS(PAGES)];
+};
+
+static bool has(const struct pages *p, unsigned int page)
+{
+	return p->bits[page / 64] >> page % 64 & 1;
+}
+
+static unsigned int weight(const struct pages *p)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < DIRTY_WORDS(PAGES); i++)
+		n += __builtin_popcountll(p->bits[i]);
+	return n;
+}
+
+/* What the function has written since the last time, as the model says */
+static int written(struct world *w, struct pages *p)
+{
+	const char *text = world_model(w, w->at, "dirty clear");
+	unsigned long iova, len, page;
+	int n;
+
+	memset(p, 0, sizeof(*p));
+	if (!text)
+		return -EIO;
+	while (sscanf(text, "%lx %lx\n%n", &iova, &len, &n) == 2) {
+		text += n;
+		/* Before a user had it, others were written. */
+		for (page = (iova - MEMORY) / 4096; len; len -= 4096, page++) {
+			if (page < PAGES)
+				p->bits[page / 64] |= 1ull << page % 64;
+		}
+	}
+	return 0;
+}
+
+static int query(struct world *w, struct pages *reported)
+{
+	return container_query(world_user(w), MEMORY, MEMORY_SIZE,
+			       reported->bits);
+}
+
+static unsigned int missed(struct __test_metadata *_metadata,
+			   const struct pages *real, const struct pages *reported,
+			   bool say)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < PAGES; i++) {
+		if (!has(real, i) || has(reported, i))
+			continue;
+		n++;
+		if (say)
+			TH_LOG("missed 0x%x", i * 4096);
+	}
+	return n;
+}
+
+/* What was written is reported, soon; or at once, if @stopped. Little else is. */
+#define CHECK_WRITTEN(w, stopped, more) do { \
+	struct pages _real, _reported = {}; \
+	long _end = now_ms() + 20000; \
+	ASSERT_EQ(0, written(w, &_real)); \
+	ASSERT_EQ(0, query(w, &_reported)); \
+	while (!(stopped) && now_ms() < _end && \
+	       missed(_metadata, &_real, &_reported, false)) { \
+		usleep(2000); \
+		ASSERT_EQ(0, query(w, &_reported)); \
+	} \
+	EXPECT_EQ(0, missed(_metadata, &_real, &_reported, true)); \
+	EXPECT_GE(weight(&_real) + (more), weight(&_reported)); \
+} while (0)
+
+/* False: not on this kernel */
+static bool track(struct __test_metadata *_metadata, struct world *w)
+{
+	struct pages pages = {};
+
+	if (!mig_has_precopy(world_user(w)))
+		return false;
+	EXPECT_EQ(0, container_start(world_user(w)));
+	EXPECT_EQ(0, world_precopy(w));
+	EXPECT_EQ(0, query(w, &pages));
+	EXPECT_EQ(0, written(w, &pages));
+	return true;
+}
+
+TEST_F_TIMEOUT(i40evf, reports_what_it_wrote, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	unsigned int i;
+
+	ASSERT_EQ(0, world_works(w));
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, world_receive(w, 7));
+		CHECK_WRITTEN(w, false, 8);
+		ASSERT_EQ(0, world_send(w));
+		CHECK_WRITTEN(w, false, 8);
+		ASSERT_EQ(0, ask_vlan(w, OP_ADD_VLAN, 1 + i));
+		CHECK_WRITTEN(w, false, 8);
+		EXPECT_EQ(0, world_works(w));
+		CHECK_WRITTEN(w, false, 8);
+	}
+	/* The last, which nobody has looked at: answered, but not read */
+	ASSERT_EQ(0, world_receive(w, 40));
+	ASSERT_EQ(0, world_send(w));
+	ASSERT_NE(NULL, world_model(w, 0, "link down"));
+	ASSERT_NE(NULL, world_model(w, 0, "link up"));
+	/* Nor does the stream say that some may be missing. */
+	ASSERT_EQ(0, world_save(w));
+	/* Buffers that may be half full, and whole rings */
+	CHECK_WRITTEN(w, true, 2 * 8 + 8);
+}
+
+/* The driver sets all up anew while pages are tracked. */
+TEST_F_TIMEOUT(i40evf, reports_over_a_reset_by_the_pf, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	int i;
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, world_works(w));
+		ASSERT_NE(NULL, world_model(w, 0, i ? "reset quiet" : "reset"));
+		ASSERT_EQ(0, world_recover(w));
+		/* What was posted before is reported, be it written or not. */
+		CHECK_WRITTEN(w, false, PAGES);
+		ASSERT_EQ(0, world_receive(w, 7));
+		ASSERT_EQ(0, world_send(w));
+		CHECK_WRITTEN(w, false, 8);
+	}
+	/* Nor does the stream say that some may be missing. */
+	ASSERT_EQ(0, world_save(w));
+	CHECK_WRITTEN(w, true, 2 * 8 + 8);
+}
+
+/* Throttling has its registers beside the tails. */
+TEST_F_TIMEOUT(i40evf, throttling_while_tracked, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	int i;
+
+	vf_put(&w->f, VFINT_ITRN1, 0x21);
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	EXPECT_EQ(0x21, vf_get(&w->f, VFINT_ITRN1));
+	EXPECT_EQ(11, vf_get(&w->f, VFINT_ITRN1 + 4));
+	vf_put(&w->f, VFINT_ITRN1 + 64, 0x33);
+	EXPECT_EQ(0x33, vf_get(&w->f, VFINT_ITRN1 + 64));
+	for (i = 0; i < 300; i++) {
+		const char *state = world_model(w, 0, "state");
+
+		ASSERT_NE(NULL, state);
+		if (strstr(state, "vector 1 enabled itr 33 51 0"))
+			break;
+	}
+	EXPECT_GT(300, i);
+	/* The last is not lost when tracking ends. */
+	vf_put(&w->f, VFINT_ITRN1 + 64, 0x34);
+	ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
+	EXPECT_EQ(0x34, vf_get(&w->f, VFINT_ITRN1 + 64));
+	EXPECT_NE(NULL, strstr(world_model(w, 0, "state"),
+			       "vector 1 enabled itr 33 52 0"));
+}
+
+/* Its tail is 0 then, by itself; the same value is written again. */
+TEST_F_TIMEOUT(i40evf, queue_that_is_disabled_while_tracked, TEST_SECONDS)
+{
+	const uint32_t select[] = { 0, 3, 3 };
+	struct world *w = &self->w;
+	uint32_t msg[3];
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	ASSERT_EQ(0, world_send_burst(w, 0, 5));
+	memcpy(msg, select, sizeof(msg));
+	msg[0] = w->vsi;
+	ASSERT_EQ(0, vf_request(&w->f, OP_DISABLE_QUEUES, msg, sizeof(msg), NULL,
+				NULL));
+	ASSERT_EQ(0, world_start_queues(w));
+	EXPECT_EQ(0, world_send_burst(w, 0, 5));
+	EXPECT_EQ(0, world_works(w));
+	ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
+	EXPECT_EQ(0, world_works(w));
+}
+
+TEST_HARNESS_MAIN
