@@ -192,10 +192,15 @@ size_t mdev_pt_stream_size(struct mdev_pt_device *pt)
 	       ops->needs_size + ops->state_size;
 }
 
-/* What the vendor wants the destination to have, behind the identity */
-static int take_needs(struct mdev_pt_stream *stream, struct mdev_pt_device *pt)
+/*
+ * What the vendor has to say, in the place of the next record's payload: its length,
+ * or an error.  Nobody else writes behind stream->len.
+ */
+static ssize_t take(struct mdev_pt_stream *stream, struct mdev_pt_device *pt,
+		    ssize_t (*fill)(struct mdev_pt_device *pt, void *buf,
+				    size_t size),
+		    size_t size)
 {
-	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
 	u8 *payload = stream->buf + stream->len + sizeof(struct record);
 	ssize_t len;
 	int ret;
@@ -203,34 +208,34 @@ static int take_needs(struct mdev_pt_stream *stream, struct mdev_pt_device *pt)
 	ret = mdev_pt_memory_hold(pt);
 	if (ret)
 		return ret;
-	len = ops->needs(pt, payload, ops->needs_size);
+	len = fill(pt, payload, size);
 	mdev_pt_memory_release(pt);
-	if (WARN_ONCE(len > (ssize_t)ops->needs_size,
-		      "mdev_pt: a vendor needs more than its needs_size\n"))
+	if (WARN_ONCE(len > (ssize_t)size,
+		      "mdev_pt: a vendor's needs or state are longer than it says\n"))
 		return -EINVAL;
-	if (len < 0)
-		return len;
-	record_close(stream, RECORD_NEEDS, len);
-	return 0;
+	return len;
 }
 
 /* A stream to be read, which begins with the identity of the device */
 struct mdev_pt_stream *mdev_pt_stream_save(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_stream *stream = stream_alloc(pt, mdev_pt_stream_size(pt));
-	int ret = 0;
+	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
+	ssize_t len;
 
 	if (IS_ERR(stream))
 		return stream;
 	memcpy(stream->buf + sizeof(struct record), &stream->identity,
 	       sizeof(stream->identity));
 	record_close(stream, RECORD_IDENTITY, sizeof(stream->identity));
-	if (pt->ops->migration->needs)
-		ret = take_needs(stream, pt);
-	if (ret) {
+	if (!ops->needs)
+		return stream;
+	len = take(stream, pt, ops->needs, ops->needs_size);
+	if (len < 0) {
 		mdev_pt_stream_end(stream);
-		return ERR_PTR(ret);
+		return ERR_PTR(len);
 	}
+	record_close(stream, RECORD_NEEDS, len);
 	return stream;
 }
 
@@ -254,19 +259,8 @@ int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
 			      struct mdev_pt_device *pt)
 {
 	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
-	u8 *payload = stream->buf + stream->len + sizeof(struct record);
-	ssize_t len;
-	int ret;
+	ssize_t len = take(stream, pt, ops->save, ops->state_size);
 
-	ret = mdev_pt_memory_hold(pt);
-	if (ret)
-		return ret;
-	/* Nobody else writes behind stream->len. */
-	len = ops->save(pt, payload, ops->state_size);
-	mdev_pt_memory_release(pt);
-	if (WARN_ONCE(len > (ssize_t)ops->state_size,
-		      "mdev_pt: a vendor saved more than its state_size\n"))
-		return -EINVAL;
 	if (len < 0)
 		return len;
 
