@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -45,6 +46,9 @@ static struct vfio_bitmap bitmap_for(uint64_t size, uint64_t *bitmap)
 int container_query(struct vfio_user *u, uint64_t iova, uint64_t size,
 		    uint64_t *bitmap)
 {
+	size_t i, words = DIRTY_WORDS(size / PAGE);
+	/* The container clears bits, too. */
+	uint64_t *now = calloc(words, sizeof(*now));
 	struct {
 		struct vfio_iommu_type1_dirty_bitmap dirty;
 		struct vfio_iommu_type1_dirty_bitmap_get get;
@@ -53,10 +57,14 @@ int container_query(struct vfio_user *u, uint64_t iova, uint64_t size,
 		.dirty.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
 		.get.iova = iova,
 		.get.size = size,
-		.get.bitmap = bitmap_for(size, bitmap),
+		.get.bitmap = bitmap_for(size, now),
 	};
+	int ret = now ? dirty_pages(u, &arg) : -ENOMEM;
 
-	return dirty_pages(u, &arg);
+	for (i = 0; !ret && i < words; i++)
+		bitmap[i] |= now[i];
+	free(now);
+	return ret;
 }
 
 int container_unmap(struct vfio_user *u, uint64_t iova, uint64_t size,
