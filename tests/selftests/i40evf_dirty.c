@@ -13,6 +13,7 @@
 #include "dirty.h"
 #include "i40evf/fixture.h"
 #include "i40evf/requests.h"
+#include "sysfs.h"
 
 #define PAGES		(MEMORY_SIZE / 4096)
 
@@ -91,6 +92,18 @@ static unsigned int missed(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, missed(_metadata, &_real, &_reported, true)); \
 	EXPECT_GE(weight(&_real) + (more), weight(&_reported)); \
 } while (0)
+
+/* Who asks, as sysfs says */
+static const char *tracking(struct world *w)
+{
+	static char text[32];
+	char path[SYSFS_PATH];
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/mdev/devices/%s/migration/tracking",
+		 w->vfs[w->at].uuid);
+	return sysfs_read(path, text, sizeof(text)) < 0 ? "nobody" : text;
+}
 
 /* False: not on this kernel */
 static bool track(struct __test_metadata *_metadata, struct world *w)
@@ -205,6 +218,68 @@ TEST_F_TIMEOUT(i40evf, queue_that_is_disabled_while_tracked, TEST_SECONDS)
 	EXPECT_EQ(0, world_send_burst(w, 0, 5));
 	EXPECT_EQ(0, world_works(w));
 	ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
+	EXPECT_EQ(0, world_works(w));
+}
+
+/* Stopped in PRE_COPY, and going on: the reset is not the user's, and ends nothing. */
+TEST_F_TIMEOUT(i40evf, goes_on_in_precopy, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	struct vfio_precopy_info info;
+	long resets;
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	resets = world_value(w, 0, "stats", "resets");
+	ASSERT_EQ(0, world_works(w));
+	ASSERT_EQ(0, mig_set_state(world_user(w), PRE_COPY_P2P, NULL));
+	ASSERT_EQ(0, mig_set_state(world_user(w), PRE_COPY, NULL));
+	EXPECT_EQ(resets + 1, world_value(w, 0, "stats", "resets"));
+	ASSERT_EQ(PRE_COPY, mig_state(world_user(w)));
+	EXPECT_STREQ("container", tracking(w));
+	EXPECT_EQ(0, mig_precopy_info(w->precopy, &info));
+	EXPECT_LT(0, info.initial_bytes);
+
+	ASSERT_EQ(0, world_heed(w));
+	CHECK_WRITTEN(w, false, PAGES);
+	ASSERT_EQ(0, world_works(w));
+	CHECK_WRITTEN(w, false, 8);
+	/* And the stream is whole. */
+	ASSERT_EQ(0, world_move_on(w));
+	EXPECT_EQ(0, world_works(w));
+}
+
+/* It runs, and the stream is over. The user may yet ask for what was written. */
+TEST_F_TIMEOUT(i40evf, reset_by_the_user_in_precopy, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	struct vfio_precopy_info info;
+	char byte;
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	ASSERT_EQ(0, world_works(w));
+	ASSERT_EQ(0, vfio_reset(world_user(w)));
+	ASSERT_EQ(RUNNING, mig_state(world_user(w)));
+	EXPECT_EQ(-EINVAL, mig_precopy_info(w->precopy, &info));
+	EXPECT_EQ(-1, read(w->precopy, &byte, 1));
+	EXPECT_EQ(ENODEV, errno);
+	EXPECT_STREQ("container", tracking(w));
+	CHECK_WRITTEN(w, false, PAGES);
+
+	ASSERT_EQ(0, world_attach(w, 0));
+	ASSERT_EQ(0, world_start(w));
+	ASSERT_EQ(0, world_works(w));
+	CHECK_WRITTEN(w, false, PAGES);
+	ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
+	EXPECT_STREQ("off", tracking(w));
+	EXPECT_EQ(0, world_works(w));
+
+	/* The next one is as the first. */
+	close(w->precopy);
+	ASSERT_EQ(0, world_precopy(w));
+	ASSERT_EQ(0, world_works(w));
+	ASSERT_EQ(0, world_move_on(w));
 	EXPECT_EQ(0, world_works(w));
 }
 
