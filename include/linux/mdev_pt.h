@@ -162,7 +162,8 @@ struct mdev_pt_vendor_ops {
  *	since the last call, and the queues and rings do not say. @stopped: it
  *	was quiesced, perhaps in the middle of it. Called only while dirty pages
  *	are tracked, every few ms and whenever somebody asks, by a thread, beside
- *	everything else: see below. NULL: nothing.
+ *	everything else: see below. It also says what may be written next, by
+ *	mdev_pt_expect_written(). NULL: nothing.
  *
  * The state machine, the data file and the stream are the core's; so are dirty
  * pages, for a vendor that has added its queues, see mdev_pt_add_queues(). All
@@ -847,5 +848,22 @@ void mdev_pt_ring_detach(struct mdev_pt_device *pt, unsigned int index);
  * Context: Process context, may sleep.
  */
 void mdev_pt_mark_dirty(struct mdev_pt_device *pt, u64 iova, u64 len);
+
+/**
+ * mdev_pt_expect_written - mark_written() may mark this
+ * @pt: the device, between open() and close() of its vendor
+ * @iova: where
+ * @len: how many bytes
+ *
+ * Memory that the user unmaps while dirty pages are tracked is looked at once more
+ * before it goes, if the function may write to it. Of queues and rings the core knows
+ * that; of what else the function writes to, the vendor says it: in each call of
+ * mark_written(), and better before the function can write there. Saying it again
+ * costs next to nothing. While dirty pages are not tracked, this does nothing.
+ *
+ * Context: Process context, may sleep. Not for the callbacks of a queue map or of a
+ *	ring.
+ */
+void mdev_pt_expect_written(struct mdev_pt_device *pt, u64 iova, u64 len);
 
 #endif /* _LINUX_MDEV_PT_H */

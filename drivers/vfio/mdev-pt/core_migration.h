@@ -20,6 +20,7 @@
  *	  a lock under which the vendor attaches rings
  *	  mdev_pt_migration::queues_lock
  *	    a lock that the vendor takes to mark what was written
+ *	    mdev_pt_tracker::guards_lock
  *	    mdev_pt_tracker::lock
  *	      the lock of the user's type1 container
  *	        mmap_lock: the user's memory is accessed
@@ -88,10 +89,12 @@ enum mdev_pt_tracking {
  * @quiet_first: pages from here on are about to be unmapped. @quiet_lock.
  * @quiet_last: up to here. @quiet_lock.
  * @quiet_until: pin none of them before, in jiffies. @quiet_lock.
+ * @guards_lock: guards what is named so
  * @guards: pages that are kept pinned, by region. xa_lock; regions come and go
- *	under mdev_pt_migration::queues_lock.
- * @nr_guards: how many. mdev_pt_migration::queues_lock.
- * @guarding: @release may be queued. The xa_lock of @guards.
+ *	under @guards_lock, too.
+ * @nr_guards: how many. @guards_lock.
+ * @guarding: @release may be queued, and regions may come. The xa_lock of @guards,
+ *	and @guards_lock.
  * @releasing: @release is to run. The xa_lock of @guards.
  * @release: unpins what is about to be unmapped
  * @marked: pages marked since the mdev was created
@@ -117,6 +120,7 @@ struct mdev_pt_tracker {
 	u64 quiet_first;
 	u64 quiet_last;
 	unsigned long quiet_until;
+	struct mutex guards_lock;	/* guards, nr_guards, guarding */
 	struct xarray guards;
 	unsigned int nr_guards;
 	bool guarding;

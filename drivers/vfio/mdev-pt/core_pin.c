@@ -50,16 +50,24 @@
  */
 #define RELEASE_MS	1000
 
+/* How often a region that could not be pinned is tried again, of those expected */
+#define AGAIN_MS	100
+
 /*
  * struct guard - one region
  * @page: what is pinned, of the region
- * @count: what may be written there, and is not yet marked
+ * @count: what may be written there, and is not yet marked. guards_lock.
  * @pinned: whether @page is
+ * @expected: the vendor may mark some of it: guarded until tracking ends.
+ *	guards_lock.
+ * @again: if it is not pinned, not to be tried before, in jiffies. guards_lock.
  */
 struct guard {
 	u64 page;
 	u32 count;
 	bool pinned;
+	bool expected;
+	unsigned long again;
 };
 
 /* Are some of the pages in memory that is about to go, or was when it was last asked for? */
@@ -165,34 +173,67 @@ static void pin_guard(struct mdev_pt_device *pt, struct guard *guard, u64 page)
 	}
 }
 
+static struct guard *get_guard(struct mdev_pt_tracker *t, u64 page)
+{
+	u64 index = page / REGION_PAGES;
+	struct guard *guard = xa_load(&t->guards, index);
+
+	lockdep_assert_held(&t->guards_lock);
+
+	if (guard)
+		return guard;
+	if (t->nr_guards == MAX_GUARDS)
+		return NULL;
+	guard = kzalloc(sizeof(*guard), GFP_KERNEL_ACCOUNT);
+	if (!guard)
+		return NULL;
+	if (xa_err(xa_store(&t->guards, index, guard, GFP_KERNEL_ACCOUNT))) {
+		kfree(guard);
+		return NULL;
+	}
+	guard->again = jiffies;
+	t->nr_guards++;
+	return guard;
+}
+
+static bool is_pinned(struct mdev_pt_tracker *t, struct guard *guard)
+{
+	bool pinned;
+
+	xa_lock(&t->guards);
+	pinned = guard->pinned;
+	xa_unlock(&t->guards);
+	return pinned;
+}
+
 static bool guard_region(struct mdev_pt_device *pt, u64 page)
 {
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
-	u64 index = page / REGION_PAGES;
-	struct guard *guard = xa_load(&t->guards, index);
-	bool pinned;
+	struct guard *guard = get_guard(t, page);
 
-	/* Only who holds queues_lock adds and removes guards. */
-	if (!guard) {
-		if (t->nr_guards == MAX_GUARDS)
-			return false;
-		guard = kzalloc(sizeof(*guard), GFP_KERNEL_ACCOUNT);
-		if (!guard)
-			return false;
-		if (xa_err(xa_store(&t->guards, index, guard,
-				    GFP_KERNEL_ACCOUNT))) {
-			kfree(guard);
-			return false;
-		}
-		t->nr_guards++;
-	}
-	xa_lock(&t->guards);
+	if (!guard)
+		return false;
 	guard->count++;
-	pinned = guard->pinned;
-	xa_unlock(&t->guards);
-	if (!pinned)
+	if (!is_pinned(t, guard))
 		pin_guard(pt, guard, page);
 	return true;
+}
+
+static void expect_in_region(struct mdev_pt_device *pt, u64 page)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	struct guard *guard = get_guard(t, page);
+
+	if (!guard)
+		return;
+	if (!guard->expected)
+		guard->count++;
+	guard->expected = true;
+	/* This is called again and again, and hostile memory is not there. */
+	if (is_pinned(t, guard) || time_before(jiffies, guard->again))
+		return;
+	pin_guard(pt, guard, page);
+	guard->again = jiffies + msecs_to_jiffies(AGAIN_MS);
 }
 
 static void unguard_region(struct mdev_pt_device *pt, u64 page)
@@ -200,6 +241,8 @@ static void unguard_region(struct mdev_pt_device *pt, u64 page)
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	u64 index = page / REGION_PAGES;
 	struct guard *guard = xa_load(&t->guards, index);
+
+	lockdep_assert_held(&t->guards_lock);
 
 	if (WARN_ON_ONCE(!guard) || --guard->count)
 		return;
@@ -217,34 +260,59 @@ static void unguard_region(struct mdev_pt_device *pt, u64 page)
  */
 bool mdev_pt_guard(struct mdev_pt_device *pt, u64 iova, u64 len)
 {
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	u64 first = iova >> PAGE_SHIFT, last;
+	bool guarded;
 
-	lockdep_assert_held(&pt->mig->queues_lock);
-
-	if (READ_ONCE(pt->mig->tracker.mode) != MDEV_PT_TRACKING_TYPE1 ||
+	if (READ_ONCE(t->mode) != MDEV_PT_TRACKING_TYPE1 ||
 	    !len || check_add_overflow(iova, len - 1, &last))
 		return false;
 	last >>= PAGE_SHIFT;
-	if (!guard_region(pt, first))
-		return false;
-	if (first / REGION_PAGES == last / REGION_PAGES ||
-	    guard_region(pt, last))
-		return true;
-	unguard_region(pt, first);
-	return false;
+	mutex_lock(&t->guards_lock);
+	guarded = guard_region(pt, first);
+	if (guarded && first / REGION_PAGES != last / REGION_PAGES) {
+		guarded = guard_region(pt, last);
+		if (!guarded)
+			unguard_region(pt, first);
+	}
+	mutex_unlock(&t->guards_lock);
+	return guarded;
 }
 
 /* It was written, and is marked. */
 void mdev_pt_unguard(struct mdev_pt_device *pt, u64 iova, u64 len)
 {
 	u64 first = iova >> PAGE_SHIFT, last = (iova + len - 1) >> PAGE_SHIFT;
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
 
-	lockdep_assert_held(&pt->mig->queues_lock);
-
+	mutex_lock(&t->guards_lock);
 	unguard_region(pt, first);
 	if (first / REGION_PAGES != last / REGION_PAGES)
 		unguard_region(pt, last);
+	mutex_unlock(&t->guards_lock);
 }
+
+void mdev_pt_expect_written(struct mdev_pt_device *pt, u64 iova, u64 len)
+{
+	u64 first = iova >> PAGE_SHIFT, last;
+	struct mdev_pt_tracker *t;
+
+	if (!pt->mig || !len || check_add_overflow(iova, len - 1, &last))
+		return;
+	t = &pt->mig->tracker;
+	if (READ_ONCE(t->mode) != MDEV_PT_TRACKING_TYPE1)
+		return;
+	last >>= PAGE_SHIFT;
+	mutex_lock(&t->guards_lock);
+	/* Not after its end */
+	if (t->guarding) {
+		expect_in_region(pt, first);
+		if (first / REGION_PAGES != last / REGION_PAGES)
+			expect_in_region(pt, last);
+	}
+	mutex_unlock(&t->guards_lock);
+}
+EXPORT_SYMBOL_GPL(mdev_pt_expect_written);
 
 static bool is_guarded(struct mdev_pt_tracker *t, u64 first, u64 last)
 {
@@ -331,6 +399,7 @@ void mdev_pt_pin_unmap(struct mdev_pt_device *pt, u64 iova, u64 len)
 void mdev_pt_pin_init(struct mdev_pt_tracker *t)
 {
 	init_waitqueue_head(&t->unpinned);
+	mutex_init(&t->guards_lock);
 	spin_lock_init(&t->quiet_lock);
 	t->quiet_until = jiffies;
 	xa_init_flags(&t->guards, XA_FLAGS_ACCOUNT);
@@ -342,9 +411,11 @@ void mdev_pt_pin_begin(struct mdev_pt_device *pt)
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 
 	t->pt = pt;
+	mutex_lock(&t->guards_lock);
 	xa_lock(&t->guards);
 	t->guarding = true;
 	xa_unlock(&t->guards);
+	mutex_unlock(&t->guards_lock);
 }
 
 /* Tracking has ended. */
@@ -354,6 +425,7 @@ void mdev_pt_pin_end(struct mdev_pt_device *pt)
 	struct guard *guard;
 	unsigned long index;
 
+	mutex_lock(&t->guards_lock);
 	xa_lock(&t->guards);
 	t->guarding = false;
 	xa_unlock(&t->guards);
@@ -367,5 +439,6 @@ void mdev_pt_pin_end(struct mdev_pt_device *pt)
 		kfree(guard);
 	}
 	t->nr_guards = 0;
+	mutex_unlock(&t->guards_lock);
 	wake_up(&t->unpinned);
 }
