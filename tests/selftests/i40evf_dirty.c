@@ -36,7 +36,7 @@ static unsigned int weight(const struct pages *p)
 }
 
 /* What the function has written since the last time, as the model says */
-static int written(struct world *w, struct pages *p)
+static int written_from(struct world *w, uint64_t base, struct pages *p)
 {
 	const char *text = world_model(w, w->at, "dirty clear");
 	unsigned long iova, len, page;
@@ -48,12 +48,17 @@ static int written(struct world *w, struct pages *p)
 	while (sscanf(text, "%lx %lx\n%n", &iova, &len, &n) == 2) {
 		text += n;
 		/* Before a user had it, others were written. */
-		for (page = (iova - MEMORY) / 4096; len; len -= 4096, page++) {
+		for (page = (iova - base) / 4096; len; len -= 4096, page++) {
 			if (page < PAGES)
 				p->bits[page / 64] |= 1ull << page % 64;
 		}
 	}
 	return 0;
+}
+
+static int written(struct world *w, struct pages *p)
+{
+	return written_from(w, MEMORY, p);
 }
 
 static int query(struct world *w, struct pages *reported)
@@ -281,6 +286,140 @@ TEST_F_TIMEOUT(i40evf, reset_by_the_user_in_precopy, TEST_SECONDS)
 	ASSERT_EQ(0, world_works(w));
 	ASSERT_EQ(0, world_move_on(w));
 	EXPECT_EQ(0, world_works(w));
+}
+
+/*
+ * Admin queues
+ */
+
+static struct aq_desc *slot(struct world *w, unsigned int i)
+{
+	return (struct aq_desc *)(w->f.memory + ARQ) + i;
+}
+
+/* For statistics; the answer comes in slot @i of the queue from the PF. */
+static int ask(struct world *w, unsigned int i)
+{
+	volatile struct aq_desc *d = slot(w, i);
+	long end = now_ms() + 10000;
+	uint8_t msg[12] = {};
+
+	put16(msg, w->vsi);
+	if (vf_send(&w->f, OP_GET_STATS, msg, sizeof(msg)))
+		return -EPROTO;
+	/* No read of a register, which takes longer than a look of the core */
+	while (!(d->flags & AQ_FLAG_DD)) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+static void fill_slot(struct world *w, unsigned int i, uint64_t buffer)
+{
+	*slot(w, i) = (struct aq_desc){
+		.flags = AQ_FLAG_BUF | AQ_FLAG_LB,
+		.datalen = AQ_MAX_BUF,
+		.addr_low = buffer,
+	};
+}
+
+/* A slot has another buffer before anybody has looked at the first. */
+TEST_F_TIMEOUT(i40evf, buffer_that_is_not_posted_again, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	const uint64_t other = MEMORY + 0x400000;
+	unsigned int i;
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	drop_answers(w);
+	for (i = 0; i < 64; i++) {
+		unsigned int at = w->f.arq, then = (at + 1) % AQ_ENTRIES;
+
+		ASSERT_EQ(0, ask(w, at));
+		ASSERT_EQ(0, ask(w, then));
+		fill_slot(w, at, other + 2 * i * AQ_MAX_BUF);
+		fill_slot(w, then, other + (2 * i + 1) * AQ_MAX_BUF);
+		/* The last is posted the next time: a full ring is an empty one. */
+		vf_put(&w->f, VF_ARQT1, then);
+		w->f.arq = (then + 1) % AQ_ENTRIES;
+		CHECK_WRITTEN(w, false, 8);
+		ASSERT_TRUE(__test_passed(_metadata));
+	}
+}
+
+/* It can't be asked where it is, but does DMA all the same. */
+TEST_F_TIMEOUT(i40evf, answers_while_memory_is_off, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	ASSERT_EQ(0, vfio_memory_off(world_user(w)));
+	ASSERT_NE(NULL, world_model(w, 0, "link down"));
+	ASSERT_NE(NULL, world_model(w, 0, "link up"));
+	ASSERT_EQ(0, world_save(w));
+	CHECK_WRITTEN(w, true, PAGES);
+}
+
+/* In memory that has nothing else, and in no region of guards with other */
+#define FAR		(MEMORY + 0x10000000)
+#define FAR_SIZE	0x40000ULL
+
+static void set_queue(struct world *w, const uint32_t *regs, uint64_t base)
+{
+	/* Head, tail, length, base */
+	vf_put(&w->f, regs[0], 0);
+	vf_put(&w->f, regs[1], 0);
+	vf_put(&w->f, regs[2], 0);
+	vf_put(&w->f, regs[3], base);
+	vf_put(&w->f, regs[2], AQ_ENTRIES | AQ_LEN_ENABLE);
+}
+
+static void set_far_adminq(struct world *w)
+{
+	static const uint32_t atq[] = {
+		VF_ATQH1, VF_ATQT1, VF_ATQLEN1, VF_ATQBAL1,
+	};
+	static const uint32_t arq[] = {
+		VF_ARQH1, VF_ARQT1, VF_ARQLEN1, VF_ARQBAL1,
+	};
+	unsigned int i;
+
+	set_queue(w, atq, FAR + ATQ);
+	set_queue(w, arq, FAR + ARQ);
+	w->f.atq = 0;
+	w->f.arq = 0;
+	for (i = 0; i < AQ_ENTRIES; i++)
+		fill_slot(w, i, FAR + ARQ_BUFFERS + i * AQ_MAX_BUF);
+	vf_put(&w->f, VF_ARQT1, AQ_ENTRIES - 1);
+}
+
+/* Its descriptors and buffers alone, in memory that goes */
+TEST_F_TIMEOUT(i40evf, adminq_in_memory_that_is_unmapped, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	unsigned int i;
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	for (i = 0; i < 50; i++) {
+		struct pages real, reported = {};
+
+		ASSERT_EQ(0, vfio_map_dma(world_user(w), w->f.memory, FAR,
+					  FAR_SIZE, VFIO_DMA_MAP_FLAG_READ |
+					  VFIO_DMA_MAP_FLAG_WRITE));
+		set_far_adminq(w);
+		ASSERT_EQ(0, written_from(w, FAR, &real));
+		ASSERT_EQ(0, ask(w, 0));
+		ASSERT_EQ(0, container_unmap(world_user(w), FAR, FAR_SIZE,
+					     reported.bits));
+		ASSERT_EQ(0, written_from(w, FAR, &real));
+		EXPECT_LT(0, weight(&real));
+		EXPECT_EQ(0, missed(_metadata, &real, &reported, true));
+		ASSERT_TRUE(__test_passed(_metadata));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -11,17 +11,9 @@
 
 #include "health.h"
 #include "i40evf/fixture.h"
+#include "i40evf/requests.h"
 #include "kmsg.h"
 #include "records.h"
-
-static void drain_answers(struct world *w)
-{
-	uint32_t message;
-	int32_t status;
-
-	while (vf_receive(&w->f, &message, &status, NULL, NULL))
-		;
-}
 
 /* Whatever became of it, it is reset and works. */
 static void check_well(struct __test_metadata *_metadata, struct world *w)
@@ -57,7 +49,7 @@ TEST_F_TIMEOUT(i40evf, every_message_of_every_length, TEST_SECONDS)
 			how = (op + i) % 3;
 			fill(msg, lengths[i], how);
 			vf_send(&w->f, op, msg, lengths[i]);
-			drain_answers(w);
+			drop_answers(w);
 		}
 		/* It may have been reset by one of them. */
 		if (!(vf_get(&w->f, VF_ARQLEN1) & AQ_LEN_ENABLE)) {

@@ -44,6 +44,15 @@ int32_t ask_stats(struct world *w, void *reply, uint16_t *len)
 	return vf_request(&w->f, OP_GET_STATS, msg, sizeof(msg), reply, len);
 }
 
+void drop_answers(struct world *w)
+{
+	uint32_t message;
+	int32_t status;
+
+	while (vf_receive(&w->f, &message, &status, NULL, NULL))
+		;
+}
+
 long requests(struct world *w, const char *name)
 {
 	char what[64];

@@ -12,6 +12,8 @@ int32_t ask_vlan(struct world *w, uint32_t op, uint16_t vid);
 int32_t ask_promiscuous(struct world *w, uint16_t flags);
 int32_t ask_stats(struct world *w, void *reply, uint16_t *len);
 
+/* And events: all that the PF has said up to now */
+void drop_answers(struct world *w);
 /* How often the PF of function 1 has got such a request */
 long requests(struct world *w, const char *name);
 

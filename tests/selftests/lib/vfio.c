@@ -402,7 +402,7 @@ int vfio_irq_trigger(struct vfio_user *u, uint32_t index, uint32_t start)
 	return set_irqs(u, VFIO_IRQ_SET_DATA_NONE, index, start, 1, NULL);
 }
 
-int vfio_bus_master(struct vfio_user *u, bool on)
+static int set_command(struct vfio_user *u, uint16_t clear, uint16_t set)
 {
 	uint16_t command;
 	ssize_t ret;
@@ -411,12 +411,21 @@ int vfio_bus_master(struct vfio_user *u, bool on)
 			sizeof(command));
 	if (ret < 0)
 		return ret;
-	command &= ~PCI_COMMAND_MASTER;
-	if (on)
-		command |= PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY;
+	command = (command & ~clear) | set;
 	ret = vfio_write(u, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, &command,
 			 sizeof(command));
 	return ret < 0 ? ret : 0;
+}
+
+int vfio_bus_master(struct vfio_user *u, bool on)
+{
+	return on ? set_command(u, 0, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY) :
+		    set_command(u, PCI_COMMAND_MASTER, 0);
+}
+
+int vfio_memory_off(struct vfio_user *u)
+{
+	return set_command(u, PCI_COMMAND_MEMORY, 0);
 }
 
 int vfio_reset(struct vfio_user *u)

@@ -85,6 +85,8 @@ int vfio_irq_trigger(struct vfio_user *u, uint32_t index, uint32_t start);
 
 /* A device that has just been opened may not do DMA. */
 int vfio_bus_master(struct vfio_user *u, bool on);
+/* The device decodes no memory, and may do DMA as before. */
+int vfio_memory_off(struct vfio_user *u);
 
 int vfio_reset(struct vfio_user *u);
 /*

@@ -309,11 +309,25 @@ static void set_register(struct i40e_vf *i40e, u32 reg, u32 value)
 		arq->head = value & VF_AQ_INDEX;
 		break;
 	}
-	if (reg == VF_ATQBAL || reg == VF_ATQBAH || reg == VF_ATQLEN ||
-	    reg == VF_ATQH)
-		i40e_vf_written_begin(i40e, &i40e->written_atq, atq);
-	else
-		i40e_vf_written_begin(i40e, &i40e->written_arq, arq);
+}
+
+/* What the function writes to is what its registers say now. */
+static void follow_register(struct i40e_vf *i40e, u32 reg)
+{
+	switch (reg) {
+	case VF_ATQBAL:
+	case VF_ATQBAH:
+	case VF_ATQLEN:
+	case VF_ATQH:
+		i40e_vf_written_begin(i40e, &i40e->written_atq, &i40e->atq);
+		break;
+	case VF_ARQBAL:
+	case VF_ARQBAH:
+	case VF_ARQLEN:
+	case VF_ARQH:
+		i40e_vf_written_begin(i40e, &i40e->written_arq, &i40e->arq);
+		break;
+	}
 }
 
 static bool is_tail(u32 reg)
@@ -323,6 +337,8 @@ static bool is_tail(u32 reg)
 
 static int adminq_write(struct i40e_vf *i40e, u32 reg, u32 value)
 {
+	int ret;
+
 	if (i40e->arrived && is_tail(reg)) {
 		/* Its reset drops what it says now. */
 		if (reg == VF_ATQT)
@@ -335,8 +351,12 @@ static int adminq_write(struct i40e_vf *i40e, u32 reg, u32 value)
 	if (i40e->arrived)
 		i40e_vf_adminq_reset(i40e);
 	i40e->touched = true;
+	/* Where its heads were before, nobody could find out later. */
+	i40e_vf_mark_written(i40e->pt, false);
 	set_register(i40e, reg, value);
-	return i40e_vf_write(i40e, reg, value);
+	ret = i40e_vf_write(i40e, reg, value);
+	follow_register(i40e, reg);
+	return ret;
 }
 
 /* An interrupt of vector 0, at once */
@@ -523,7 +543,6 @@ static int restore_queues(struct i40e_vf *i40e)
 		{ VF_ARQLEN, arq->len },
 		{ VF_ARQBAL, lower_32_bits(arq->base) },
 		{ VF_ARQBAH, upper_32_bits(arq->base) },
-		{ VF_ARQT, arq->tail },	{ VF_ATQT, atq->tail },
 	};
 	unsigned int i;
 	int ret = 0;
@@ -536,9 +555,10 @@ static int restore_queues(struct i40e_vf *i40e)
 	i40e->touched = true;
 	i40e_vf_written_begin(i40e, &i40e->written_atq, atq);
 	i40e_vf_written_begin(i40e, &i40e->written_arq, arq);
-	/* The buffers that are posted */
+	/* The buffers that are posted, before the function may write to them */
 	visit(i40e, arq, arq->head, arq->tail, note_buffer);
-	return 0;
+	ret = i40e_vf_write(i40e, VF_ARQT, arq->tail);
+	return ret ? ret : i40e_vf_write(i40e, VF_ATQT, atq->tail);
 }
 
 int i40e_vf_adminq_restore(struct i40e_vf *i40e)

@@ -280,7 +280,7 @@ static inline u32 i40e_vf_entries(const struct i40e_vf_adminq *q)
 
 /* written.c; all take written_lock */
 void i40e_vf_mark_written(struct mdev_pt_device *pt, bool stopped);
-/* With the lock held: the user sets the queue up anew, or will. */
+/* With the lock held: the user has set the queue up anew, perhaps. */
 void i40e_vf_written_begin(struct i40e_vf *i40e, struct i40e_vf_written *w,
 			   const struct i40e_vf_adminq *q);
 void i40e_vf_written_end(struct i40e_vf *i40e);

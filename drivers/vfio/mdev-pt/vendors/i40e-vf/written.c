@@ -45,13 +45,32 @@ static void mark_all(struct i40e_vf *i40e, struct i40e_vf_written *w)
 		mark_buffer(i40e, w, i);
 }
 
+/* Before it is unmapped, somebody is to look. */
+static void expect(struct i40e_vf *i40e, struct i40e_vf_written *w)
+{
+	u32 i;
+
+	mdev_pt_expect_written(i40e->pt, w->base,
+			       w->entries * sizeof(struct i40e_vf_desc));
+	for (i = 0; w->buffers && i < w->entries; i++)
+		mdev_pt_expect_written(i40e->pt, w->buffers[i].iova,
+				       w->buffers[i].len);
+}
+
 static void mark(struct i40e_vf *i40e, struct i40e_vf_written *w, bool stopped)
 {
 	u32 head, len;
 
-	if (!w->entries || i40e_vf_read(i40e, w->len, &len) ||
-	    i40e_vf_read(i40e, w->head, &head))
+	if (!w->entries)
 		return;
+	expect(i40e, w);
+	if (i40e_vf_read(i40e, w->len, &len) ||
+	    i40e_vf_read(i40e, w->head, &head)) {
+		/* The user has switched memory off: DMA goes on without it. */
+		if (stopped)
+			mark_all(i40e, w);
+		return;
+	}
 	/* It was reset, and where it was before nobody knows. */
 	if (!(len & VF_AQLEN_ENABLE)) {
 		mark_all(i40e, w);
@@ -85,12 +104,16 @@ void i40e_vf_mark_written(struct mdev_pt_device *pt, bool stopped)
 void i40e_vf_written_begin(struct i40e_vf *i40e, struct i40e_vf_written *w,
 			   const struct i40e_vf_adminq *q)
 {
-	u32 entries = i40e_vf_entries(q);
+	u32 entries = i40e_vf_entries(q), len;
 
 	mutex_lock(&i40e->written_lock);
-	mark(i40e, w, false);
 	/* Not if it has only taken note of an error. */
 	if (w->base != q->base || w->entries != entries) {
+		/* What came until now, and is in memory when the read is done */
+		if (w->entries && !entries) {
+			i40e_vf_read(i40e, w->len, &len);
+			mark_all(i40e, w);
+		}
 		w->base = q->base;
 		w->entries = entries;
 		w->marked = q->head < entries ? q->head : 0;
@@ -114,9 +137,14 @@ void i40e_vf_posted(struct i40e_vf *i40e, u32 index, u64 iova, u16 len)
 {
 	struct i40e_vf_buffer *buffer = &i40e->written_arq.buffers[index];
 
+	len = min_t(u16, len, I40E_VF_MESSAGE_MAX);
 	mutex_lock(&i40e->written_lock);
+	/* It was passed, even if the head could not be read. */
+	if (buffer->iova != iova || buffer->len > len)
+		mark_buffer(i40e, &i40e->written_arq, index);
 	buffer->iova = iova;
-	buffer->len = min_t(u16, len, I40E_VF_MESSAGE_MAX);
+	buffer->len = len;
+	mdev_pt_expect_written(i40e->pt, iova, len);
 	mutex_unlock(&i40e->written_lock);
 }
 
