@@ -163,6 +163,33 @@ TEST_F_TIMEOUT(dirty, disabled_queue_stands, TEST_SECONDS)
 	CHECK_STOPPED(w);
 }
 
+/*
+ * A migration that is given up when the guest stood already, and others of which no
+ * PRE_COPY tells, because the guest stands when they begin.
+ */
+TEST_F_TIMEOUT(dirty, goes_on_after_a_stop, TEST_SECONDS)
+{
+	struct nic *w = &self->w;
+	struct mirror_count count;
+	int i;
+
+	ASSERT_EQ(0, nic_track(w));
+	CHECK_TRAFFIC(w, 300);
+	CHECK_STOPPED(w);
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, mig_set_state(&w->user, STOP, NULL));
+		ASSERT_EQ(0, mig_set_state(&w->user, RUNNING, NULL));
+		CHECK_TRAFFIC(w, 300);
+		CHECK_SYNC(w, "goes on");
+		CHECK_TRAFFIC(w, 300);
+		/* It only stands, or it is saved, too. */
+		ASSERT_EQ(0, mig_set_state(&w->user, i % 2 ? STOP : STOP_COPY,
+					   NULL));
+		ASSERT_EQ(0, nic_sync(w, &count));
+		CHECK_COUNT(count, "stopped");
+	}
+}
+
 /* Nobody sees the doorbell of what was posted before. */
 TEST_F_TIMEOUT(dirty, posted_before, TEST_SECONDS)
 {

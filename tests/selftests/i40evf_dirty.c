@@ -254,6 +254,38 @@ TEST_F_TIMEOUT(i40evf, goes_on_in_precopy, TEST_SECONDS)
 	EXPECT_EQ(0, world_works(w));
 }
 
+/*
+ * A move that is given up when the function stood already, and others of which no
+ * PRE_COPY tells, because it stands when they begin.
+ */
+TEST_F_TIMEOUT(i40evf, goes_on_after_a_stop, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	int i;
+
+	if (!track(_metadata, w))
+		SKIP(return, "no PRE_COPY");
+	for (i = 0; i < 3; i++) {
+		struct pages event = {};
+
+		ASSERT_EQ(0, world_works(w));
+		ASSERT_EQ(0, world_save(w));
+		CHECK_WRITTEN(w, true, i ? PAGES : 2 * 8 + 8);
+		ASSERT_EQ(0, mig_set_state(world_user(w), STOP, NULL));
+		ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
+		/* Not by the function, but instead of it */
+		ASSERT_EQ(0, query(w, &event));
+		EXPECT_TRUE(has(&event, ARQ / 4096));
+		ASSERT_EQ(0, world_heed(w));
+		ASSERT_EQ(0, world_works(w));
+		CHECK_WRITTEN(w, false, PAGES);
+		ASSERT_EQ(0, world_works(w));
+		CHECK_WRITTEN(w, false, 8);
+	}
+	EXPECT_EQ(0, world_move_on(w));
+	EXPECT_EQ(0, world_works(w));
+}
+
 /* It runs, and the stream is over. The user may yet ask for what was written. */
 TEST_F_TIMEOUT(i40evf, reset_by_the_user_in_precopy, TEST_SECONDS)
 {
