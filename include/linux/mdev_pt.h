@@ -20,6 +20,7 @@
 #include <linux/pci.h>
 #include <linux/vfio_pci_core.h>
 
+struct mdev_pt_access;
 struct mdev_pt_device;
 struct mdev_pt_migration;
 struct mdev_pt_vendor_driver;
@@ -62,6 +63,7 @@ struct mdev_pt_device {
 	unsigned long trapped;		/* bit n: region n has traps */
 	struct mdev_pt_migration *mig;	/* NULL: it can't migrate */
 	bool memory_held;		/* by vdev.memory_lock */
+	struct mdev_pt_access *access;	/* from bind to unbind of iommufd, constant */
 };
 
 /**
@@ -510,9 +512,9 @@ int mdev_pt_reset(struct mdev_pt_device *pt);
  *	memory slow. The user's process, or a kernel thread. Not with a lock held
  *	that page faults take.
  *
- * Return: 0; -EINVAL where nothing is mapped, and always for a user of iommufd;
- *	-EPERM where the function may not read, or in another process; or another
- *	negative error.
+ * Return: 0; -EINVAL where nothing is mapped; -EPERM where the function may not
+ *	read, or in another process; -EOPNOTSUPP for a user of iommufd who has the
+ *	function use page tables of its own; or another negative error.
  */
 int mdev_pt_dma_read(struct mdev_pt_device *pt, u64 iova, void *buf,
 		     size_t len);

@@ -54,11 +54,21 @@ static inline int mdev_pt_setup_barmap(struct vfio_pci_core_device *vdev,
 
 /* The vfio-pci default operations that only some kernels have */
 #ifdef HAVE_VFIO_IOMMUFD
+#if IS_ENABLED(CONFIG_IOMMUFD)
+#define MDEV_PT_HAS_IOMMUFD
+#define MDEV_PT_OPS_IOMMUFD \
+	.bind_iommufd	= mdev_pt_iommufd_bind, \
+	.unbind_iommufd	= mdev_pt_iommufd_unbind, \
+	.attach_ioas	= mdev_pt_iommufd_attach, \
+	.detach_ioas	= mdev_pt_iommufd_detach,
+#else
+/* All NULL */
 #define MDEV_PT_OPS_IOMMUFD \
 	.bind_iommufd	= vfio_iommufd_physical_bind, \
 	.unbind_iommufd	= vfio_iommufd_physical_unbind, \
 	.attach_ioas	= vfio_iommufd_physical_attach_ioas, \
 	.detach_ioas	= vfio_iommufd_physical_detach_ioas,
+#endif
 #else
 #define MDEV_PT_OPS_IOMMUFD
 #endif
@@ -110,7 +120,7 @@ struct vfio_device_feature_mig_data_size {
 /* Opened by iommufd, and not by a group? */
 static inline bool mdev_pt_is_iommufd(struct vfio_device *vdev)
 {
-#if defined(HAVE_VFIO_IOMMUFD) && IS_ENABLED(CONFIG_IOMMUFD)
+#ifdef MDEV_PT_HAS_IOMMUFD
 	return vdev->iommufd_device;
 #else
 	return false;

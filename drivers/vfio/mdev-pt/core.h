@@ -9,6 +9,7 @@
  * core_region.c  regions that a vendor adds; region info
  * core_trap.c    traps in BARs and in config space
  * core_bar.c     BAR accesses from the kernel
+ * core_iommufd.c  the user's memory, also with iommufd
  * compat_region_info.c  region info on older kernels
  *
  * Migration has a header of its own: core_migration.h.
@@ -99,6 +100,18 @@ void mdev_pt_memory_release(struct mdev_pt_device *pt);
 int mdev_pt_bar_write_unless(struct mdev_pt_device *pt, unsigned int bar,
 			     u64 offset, unsigned int width, u64 value,
 			     const bool *stale);
+
+/* core_iommufd.c */
+#ifdef MDEV_PT_HAS_IOMMUFD
+int mdev_pt_iommufd_bind(struct vfio_device *vdev, struct iommufd_ctx *ictx,
+			 u32 *out_device_id);
+void mdev_pt_iommufd_unbind(struct vfio_device *vdev);
+int mdev_pt_iommufd_attach(struct vfio_device *vdev, u32 *pt_id);
+void mdev_pt_iommufd_detach(struct vfio_device *vdev);
+#endif
+bool mdev_pt_has_user_memory(struct mdev_pt_device *pt);
+int mdev_pt_user_rw(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len,
+		    bool write);
 
 /* core_trap.c */
 void mdev_pt_traps_end(struct mdev_pt_device *pt);

@@ -174,7 +174,7 @@ void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error)
 static int dma_rw(struct mdev_pt_device *pt, u64 iova, void *buf, size_t len,
 		  bool write)
 {
-	int ret = vfio_dma_rw(&pt->vdev.vdev, iova, buf, len, write);
+	int ret = mdev_pt_user_rw(pt, iova, buf, len, write);
 
 	/* The function still can; we can't any more. */
 	if (ret && ret != -EINVAL && ret != -EPERM && pt->mig)

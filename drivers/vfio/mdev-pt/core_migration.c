@@ -445,8 +445,8 @@ static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges,
 
 	if (!is_power_of_2(*page_size))
 		return -EINVAL;
-	if (mdev_pt_is_iommufd(vdev)) {
-		pci_err(pt->vdev.pdev, "migration: no way to the rings of a user of iommufd: use the group\n");
+	if (!mdev_pt_has_user_memory(pt)) {
+		dev_err_ratelimited(&pt->vdev.pdev->dev, "migration: no way to the user's memory: attach the device to an address space (IOAS), not to page tables\n");
 		return -EOPNOTSUPP;
 	}
 	*page_size = PAGE_SIZE;

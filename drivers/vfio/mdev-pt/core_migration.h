@@ -22,7 +22,8 @@
  *	    a lock that the vendor takes to mark what was written
  *	    mdev_pt_tracker::guards_lock
  *	    mdev_pt_tracker::lock
- *	      the lock of the user's type1 container
+ *	      the lock of the user's type1 container, or mdev_pt_access::lock
+ *	      and then those of iommufd
  *	        mmap_lock: the user's memory is accessed
  *	          mdev_pt_doorbell::lock	page faults
  *	            memory_lock of vfio-pci-core
