@@ -300,10 +300,15 @@ void mdev_pt_dirty_flush(struct mdev_pt_device *pt)
 	mdev_pt_dirty_look(pt);
 }
 
-/* Why pages may be missing, or 0 */
+/* Why pages may be missing, or 0. Who asks is about to refuse. */
 int mdev_pt_dirty_error(struct mdev_pt_device *pt)
 {
-	return READ_ONCE(pt->mig->tracker.error);
+	int ret = READ_ONCE(pt->mig->tracker.error);
+
+	if (ret)
+		dev_err_ratelimited(&pt->vdev.pdev->dev, "migration: written pages may be missing (%d): start it again\n",
+				    ret);
+	return ret;
 }
 
 /*

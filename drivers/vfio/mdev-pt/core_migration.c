@@ -163,11 +163,8 @@ static struct file *enter_stop_copy(struct mdev_pt_device *pt)
 	 * stream has it cancel.
 	 */
 	ret = mdev_pt_dirty_error(pt);
-	if (ret) {
-		pci_err(pt->vdev.pdev, "migration: written pages may be missing (%d): start it again\n",
-			ret);
+	if (ret)
 		mdev_pt_stream_fail(mig->stream, ret);
-	}
 	/* What the function wrote was marked when it was stopped. */
 	mdev_pt_dirty_stop_type1(pt);
 	return filp;
