@@ -130,7 +130,7 @@ static int compare(struct igd *igd, const struct opregion *o, const char *name)
 static int igd_init(struct igd *igd, int with_bar5)
 {
 	memset(igd, 0, sizeof(*igd));
-	igd->user = (struct vfio_user){ -1, -1, -1, -1, 0 };
+	igd->user = (struct vfio_user){ -1, -1, -1, -1, 0, 0 };
 	igd->kmsg = kmsg_open();
 	return machine_find(&igd->machine, with_bar5);
 }

@@ -39,11 +39,17 @@ static int map_memory(struct nic *w)
 	       mirror_map(&w->buffers, &w->user, BUFFERS_IOVA, BUFFERS_SIZE);
 }
 
+int nic_start(struct nic *w)
+{
+	return map_memory(w) ? :
+	       igbvf_start(&w->vf, &w->user, w->rings.memory, RINGS_IOVA);
+}
+
 int nic_attach(struct nic *w)
 {
-	return vfio_open_group(&w->user, w->function.bdf, w->function.name) ? :
-	       map_memory(w) ? :
-	       igbvf_start(&w->vf, &w->user, w->rings.memory, RINGS_IOVA);
+	return vfio_open(&w->user, w->way, w->function.bdf,
+			 w->function.name) ? :
+	       nic_start(w);
 }
 
 void nic_detach(struct nic *w)

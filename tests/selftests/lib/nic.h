@@ -31,6 +31,7 @@
 #define MAX_FRAME	1400
 
 /*
+ * @way: how it is opened
  * @room: what one descriptor's buffers take, in bytes
  * @per_packet: descriptors that the longest frame takes
  * @sequence: of the frames; no two are equal
@@ -38,6 +39,7 @@
 struct nic {
 	struct function function;
 	struct vfio_user user;
+	enum vfio_way way;
 	enum tracking tracking;
 	struct mirror rings;
 	struct mirror buffers;
@@ -54,8 +56,10 @@ struct nic {
 const char *nic_offer(struct nic *w, const char *type, const char *module);
 /* When the last test is over */
 void nic_end(const char *module);
-/* Opens it, with rings and buffers, and brings it up. */
+/* Opens it by @way, with rings and buffers, and brings it up. */
 int nic_attach(struct nic *w);
+/* The same, without what opens it */
+int nic_start(struct nic *w);
 void nic_detach(struct nic *w);
 /* Its driver goes down and comes up, by the VF's own reset. */
 int nic_restart(struct nic *w);

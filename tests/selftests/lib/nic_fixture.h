@@ -21,6 +21,7 @@ FIXTURE(dirty) {
 
 FIXTURE_VARIANT(dirty) {
 	enum tracking tracking;
+	enum vfio_way way;
 };
 
 FIXTURE_VARIANT_ADD(dirty, container) {
@@ -31,6 +32,11 @@ FIXTURE_VARIANT_ADD(dirty, log) {
 	.tracking = LOG,
 };
 
+FIXTURE_VARIANT_ADD(dirty, iommufd) {
+	.tracking = LOG,
+	.way = VFIO_WAY_CDEV,
+};
+
 FIXTURE_SETUP(dirty)
 {
 	struct nic *w = &self->w;
@@ -38,7 +44,10 @@ FIXTURE_SETUP(dirty)
 
 	if (missing)
 		SKIP(return, "%s", missing);
+	if (variant->way == VFIO_WAY_CDEV && !vfio_have_cdev())
+		SKIP(return, "this kernel has no iommufd, or no character devices of VFIO");
 	w->seed = 1;
+	w->way = variant->way;
 	ASSERT_EQ(0, nic_attach(w));
 	missing = nic_tracking_missing(w, variant->tracking);
 	if (missing)

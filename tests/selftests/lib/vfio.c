@@ -30,7 +30,7 @@ static int open_errno(const char *path)
 
 static void vfio_user_init(struct vfio_user *u)
 {
-	*u = (struct vfio_user){ -1, -1, -1, -1, 0 };
+	*u = (struct vfio_user){ -1, -1, -1, -1, 0, 0 };
 }
 
 static bool in_container(int group)
@@ -41,8 +41,9 @@ static bool in_container(int group)
 	       status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET;
 }
 
-/* To @u->container, or, if that is -1, to a new one */
-static int attach_group(struct vfio_user *u, const char *function)
+/* To @u->container, or, if that is -1, to a new one of @node */
+static int attach_group(struct vfio_user *u, const char *node,
+			const char *function)
 {
 	bool is_new = u->container < 0;
 	struct vfio_group_status status = { .argsz = sizeof(status) };
@@ -55,7 +56,7 @@ static int attach_group(struct vfio_user *u, const char *function)
 	snprintf(path, sizeof(path), "/dev/vfio/%d", ret);
 
 	if (is_new)
-		u->container = open_errno("/dev/vfio/vfio");
+		u->container = open_errno(node);
 	if (u->container < 0)
 		return u->container;
 	u->group = open_errno(path);
@@ -90,13 +91,13 @@ static bool try_again(int ret, unsigned int *tries)
 	return true;
 }
 
-static int open_in_group(struct vfio_user *u, const char *function,
-			 const char *name)
+static int open_in_group(struct vfio_user *u, const char *node,
+			 const char *function, const char *name)
 {
 	unsigned int tries = 0;
 	int ret;
 
-	ret = attach_group(u, function);
+	ret = attach_group(u, node, function);
 	if (!ret) {
 		do {
 			u->device = ioctl(u->group, VFIO_GROUP_GET_DEVICE_FD,
@@ -113,7 +114,14 @@ int vfio_open_group(struct vfio_user *u, const char *function,
 		    const char *name)
 {
 	vfio_user_init(u);
-	return open_in_group(u, function, name);
+	return open_in_group(u, "/dev/vfio/vfio", function, name);
+}
+
+int vfio_open_group_iommufd(struct vfio_user *u, const char *function,
+			    const char *name)
+{
+	vfio_user_init(u);
+	return open_in_group(u, "/dev/iommu", function, name);
 }
 
 int vfio_join_group(struct vfio_user *u, const struct vfio_user *other,
@@ -121,7 +129,8 @@ int vfio_join_group(struct vfio_user *u, const struct vfio_user *other,
 {
 	vfio_user_init(u);
 	u->container = dup(other->container);
-	return u->container < 0 ? -errno : open_in_group(u, function, name);
+	return u->container < 0 ? -errno :
+	       open_in_group(u, NULL, function, name);
 }
 
 /* /dev/vfio/devices/vfioN: the only entry in the function's, or mdev's, vfio-dev */
@@ -145,25 +154,64 @@ int vfio_cdev(const char *name)
 	return *node ? open_errno(node) : -ENODEV;
 }
 
-static int attach_ioas(struct vfio_user *u)
+int vfio_ioas_new(struct vfio_user *u, uint32_t *ioas)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	int ret = ioctl_errno(u->iommufd, IOMMU_IOAS_ALLOC, &alloc);
+
+	*ioas = alloc.out_ioas_id;
+	return ret;
+}
+
+int vfio_page_tables_new(struct vfio_user *u, uint32_t ioas, uint32_t *pt)
+{
+	struct iommu_hwpt_alloc alloc = {
+		.size = sizeof(alloc),
+		.dev_id = u->id,
+		.pt_id = ioas,
+	};
+	int ret = ioctl_errno(u->iommufd, IOMMU_HWPT_ALLOC, &alloc);
+
+	*pt = alloc.out_hwpt_id;
+	return ret;
+}
+
+int vfio_iommufd_destroy(struct vfio_user *u, uint32_t id)
+{
+	struct iommu_destroy destroy = { .size = sizeof(destroy), .id = id };
+
+	return ioctl_errno(u->iommufd, IOMMU_DESTROY, &destroy);
+}
+
+int vfio_attach(struct vfio_user *u, uint32_t pt)
+{
 	struct vfio_device_attach_iommufd_pt attach = {
 		.argsz = sizeof(attach),
+		.pt_id = pt,
 	};
-	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
-	int ret;
 
-	bind.iommufd = u->iommufd;
-	ret = ioctl_errno(u->device, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	if (ret)
-		return ret;
-	ret = ioctl_errno(u->iommufd, IOMMU_IOAS_ALLOC, &alloc);
-	if (ret)
-		return ret;
-	u->ioas = alloc.out_ioas_id;
-	attach.pt_id = u->ioas;
 	return ioctl_errno(u->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+}
+
+int vfio_detach(struct vfio_user *u)
+{
+	struct vfio_device_detach_iommufd_pt detach = {
+		.argsz = sizeof(detach),
+	};
+
+	return ioctl_errno(u->device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
+}
+
+static int bind_iommufd(struct vfio_user *u)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.iommufd = u->iommufd,
+	};
+	int ret = ioctl_errno(u->device, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+
+	u->id = bind.out_devid;
+	return ret;
 }
 
 int vfio_open_cdev(struct vfio_user *u, const char *name)
@@ -177,7 +225,10 @@ int vfio_open_cdev(struct vfio_user *u, const char *name)
 		goto out;
 	}
 	u->device = vfio_cdev(name);
-	ret = u->device < 0 ? u->device : attach_ioas(u);
+	ret = u->device < 0 ? u->device :
+	      bind_iommufd(u) ? :
+	      vfio_ioas_new(u, &u->ioas) ? :
+	      vfio_attach(u, u->ioas);
 out:
 	if (ret)
 		vfio_close(u);

@@ -23,13 +23,18 @@ enum vfio_way {
 	VFIO_WAY_CDEV,
 };
 
-/* A file descriptor that is not open is -1. */
+/*
+ * A file descriptor that is not open is -1.
+ * @ioas: the address space of vfio_map_dma()
+ * @id: the device's, with iommufd
+ */
 struct vfio_user {
 	int container;
 	int group;
 	int iommufd;
 	int device;
 	uint32_t ioas;
+	uint32_t id;
 };
 
 /*
@@ -38,6 +43,9 @@ struct vfio_user {
  */
 int vfio_open_group(struct vfio_user *u, const char *function,
 		    const char *name);
+/* The same, with iommufd as the container */
+int vfio_open_group_iommufd(struct vfio_user *u, const char *function,
+			    const char *name);
 /* The same, in the container of another, whose mappings both then have */
 int vfio_join_group(struct vfio_user *u, const struct vfio_user *other,
 		    const char *function, const char *name);
@@ -49,6 +57,17 @@ int vfio_open(struct vfio_user *u, enum vfio_way way, const char *function,
 	      const char *name);
 /* Also after a failed open: closes what is open, in the right order. */
 void vfio_close(struct vfio_user *u);
+
+/* For who opened a character device: it is attached to @ioas. */
+int vfio_ioas_new(struct vfio_user *u, uint32_t *ioas);
+/* Page tables of the user's own, with the mappings of @ioas */
+int vfio_page_tables_new(struct vfio_user *u, uint32_t ioas, uint32_t *pt);
+/* -EBUSY: somebody uses it */
+int vfio_iommufd_destroy(struct vfio_user *u, uint32_t id);
+/* To an address space, or to page tables, instead of what it has */
+int vfio_attach(struct vfio_user *u, uint32_t pt);
+int vfio_detach(struct vfio_user *u);
+
 /* Has this kernel /dev/iommu, and character devices of VFIO? With vfio loaded. */
 int vfio_have_cdev(void);
 
