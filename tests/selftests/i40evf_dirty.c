@@ -17,6 +17,9 @@
 
 #define PAGES		(MEMORY_SIZE / 4096)
 
+/* The user's memory is another object's there. */
+FIXTURE_VARIANT_ADD(i40evf, iommufd) { .way = VFIO_WAY_CDEV };
+
 struct pages {
 	uint64_t bits[DIRTY_WORDS(PAGES)];
 };
@@ -63,6 +66,9 @@ static int written(struct world *w, struct pages *p)
 
 static int query(struct world *w, struct pages *reported)
 {
+	if (w->way == VFIO_WAY_CDEV)
+		return log_report(world_user(w), MEMORY, MEMORY_SIZE, 4096,
+				  reported->bits);
 	return container_query(world_user(w), MEMORY, MEMORY_SIZE,
 			       reported->bits);
 }
@@ -98,6 +104,11 @@ static unsigned int missed(struct __test_metadata *_metadata,
 	EXPECT_GE(weight(&_real) + (more), weight(&_reported)); \
 } while (0)
 
+static const char *way(struct world *w)
+{
+	return w->way == VFIO_WAY_CDEV ? "log" : "container";
+}
+
 /* Who asks, as sysfs says */
 static const char *tracking(struct world *w)
 {
@@ -110,6 +121,18 @@ static const char *tracking(struct world *w)
 	return sysfs_read(path, text, sizeof(text)) < 0 ? "nobody" : text;
 }
 
+static int start_tracking(struct world *w)
+{
+	struct vfio_device_feature_dma_logging_range range = {
+		MEMORY, MEMORY_SIZE
+	};
+	uint64_t page_size = 4096;
+
+	return w->way == VFIO_WAY_CDEV ?
+	       log_start(world_user(w), &range, 1, &page_size) :
+	       container_start(world_user(w));
+}
+
 /* False: not on this kernel */
 static bool track(struct __test_metadata *_metadata, struct world *w)
 {
@@ -117,7 +140,7 @@ static bool track(struct __test_metadata *_metadata, struct world *w)
 
 	if (!mig_has_precopy(world_user(w)))
 		return false;
-	EXPECT_EQ(0, container_start(world_user(w)));
+	EXPECT_EQ(0, start_tracking(w));
 	EXPECT_EQ(0, world_precopy(w));
 	EXPECT_EQ(0, query(w, &pages));
 	EXPECT_EQ(0, written(w, &pages));
@@ -241,7 +264,7 @@ TEST_F_TIMEOUT(i40evf, goes_on_in_precopy, TEST_SECONDS)
 	ASSERT_EQ(0, mig_set_state(world_user(w), PRE_COPY, NULL));
 	EXPECT_EQ(resets + 1, world_value(w, 0, "stats", "resets"));
 	ASSERT_EQ(PRE_COPY, mig_state(world_user(w)));
-	EXPECT_STREQ("container", tracking(w));
+	EXPECT_STREQ(way(w), tracking(w));
 	EXPECT_EQ(0, mig_precopy_info(w->precopy, &info));
 	EXPECT_LT(0, info.initial_bytes);
 
@@ -301,7 +324,7 @@ TEST_F_TIMEOUT(i40evf, reset_by_the_user_in_precopy, TEST_SECONDS)
 	EXPECT_EQ(-EINVAL, mig_precopy_info(w->precopy, &info));
 	EXPECT_EQ(-1, read(w->precopy, &byte, 1));
 	EXPECT_EQ(ENODEV, errno);
-	EXPECT_STREQ("container", tracking(w));
+	EXPECT_STREQ(way(w), tracking(w));
 	CHECK_WRITTEN(w, false, PAGES);
 
 	ASSERT_EQ(0, world_attach(w, 0));
@@ -309,7 +332,8 @@ TEST_F_TIMEOUT(i40evf, reset_by_the_user_in_precopy, TEST_SECONDS)
 	ASSERT_EQ(0, world_works(w));
 	CHECK_WRITTEN(w, false, PAGES);
 	ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
-	EXPECT_STREQ("off", tracking(w));
+	/* A log has an end of its own. */
+	EXPECT_STREQ(w->way == VFIO_WAY_CDEV ? way(w) : "off", tracking(w));
 	EXPECT_EQ(0, world_works(w));
 
 	/* The next one is as the first. */
@@ -434,6 +458,8 @@ TEST_F_TIMEOUT(i40evf, adminq_in_memory_that_is_unmapped, TEST_SECONDS)
 	struct world *w = &self->w;
 	unsigned int i;
 
+	if (w->way == VFIO_WAY_CDEV)
+		SKIP(return, "an unmap tells nothing there");
 	if (!track(_metadata, w))
 		SKIP(return, "no PRE_COPY");
 	for (i = 0; i < 50; i++) {

@@ -154,7 +154,7 @@ int world_open(struct world *w, unsigned int vf)
 	struct vfio_user *user = &w->users[vf];
 	int ret;
 
-	ret = vfio_open_group(user, w->vfs[vf].bdf, w->vfs[vf].name);
+	ret = vfio_open(user, w->way, w->vfs[vf].bdf, w->vfs[vf].name);
 	return ret ? ret : vfio_map_dma(user, w->f.memory, MEMORY, MEMORY_SIZE,
 					VFIO_DMA_MAP_FLAG_READ |
 					VFIO_DMA_MAP_FLAG_WRITE);

@@ -34,6 +34,7 @@
 struct world {
 	struct function vfs[VFS];
 	struct vfio_user users[VFS];
+	enum vfio_way way;
 	unsigned int at;
 	struct vf_function f;
 	uint16_t vsi;
