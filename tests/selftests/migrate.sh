@@ -8,7 +8,7 @@
 # guest has to go on where it is (device: igb). NIC=i40e: VFs of an XL710 (no
 # device; --model 'i40e-vf --vfs 2 --trusted'), and at the end a guest with a
 # bridge. NIC=virtio: the same without our device, to tell what of a failure is
-# QEMU's.
+# QEMU's. IOMMUFD=y: by iommufd, which only the debug kernels have here.
 
 set -u
 build=$1

@@ -103,13 +103,19 @@ remove_mdev() { echo 1 >"/sys/bus/mdev/devices/${UUID[$1]}/remove"; }
 # start SLOT [QEMU-ARGUMENT...]: a QEMU with that slot's NIC
 start()
 {
-	local slot=$1 nic
+	local slot=$1 device nic
 
 	shift
 	case $NIC in
 	virtio)	nic=(-netdev "tap,id=net0,ifname=$slot,script=no,downscript=no"
 		     -device virtio-net-pci,bus=rp0,netdev=net0) ;;
-	igb|i40e) nic=(-device "vfio-pci,bus=rp0,sysfsdev=/sys/bus/mdev/devices/${UUID[$slot]},enable-migration=${MIGRATABLE:-on}") ;;
+	igb|i40e)
+		device=vfio-pci,bus=rp0,sysfsdev=/sys/bus/mdev/devices/${UUID[$slot]}
+		if [ "${IOMMUFD-}" = y ]; then
+			nic=(-object "iommufd,id=iommufd0" -device "$device,iommufd=iommufd0")
+		else
+			nic=(-device "$device,enable-migration=${MIGRATABLE:-on}")
+		fi ;;
 	none)	nic=() ;;
 	esac
 	# Little memory, and what the guest freed is zeroes again: less to move.
