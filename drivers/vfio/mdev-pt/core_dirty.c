@@ -276,14 +276,18 @@ void mdev_pt_dirty_look(struct mdev_pt_device *pt)
 	wait_event(t->wait, is_done(t, look));
 }
 
-/* The same, for a caller who must not wait for ever */
+/*
+ * The same, for a caller who must not wait for ever, nor for a lock. A look that
+ * comes too late has not marked what it should have.
+ */
 void mdev_pt_dirty_look_within(struct mdev_pt_device *pt, unsigned long timeout)
 {
 	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	unsigned long look = atomic_long_inc_return(&t->wanted);
 
 	wake_up_all(&t->wait);
-	wait_event_timeout(t->wait, is_done(t, look), timeout);
+	if (!wait_event_timeout(t->wait, is_done(t, look), timeout))
+		cmpxchg(&t->error, 0, -ETIMEDOUT);
 }
 
 /* What the function has written up to now is marked when this returns. */

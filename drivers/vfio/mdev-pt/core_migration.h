@@ -76,7 +76,7 @@ enum mdev_pt_tracking {
  * @chunks: for the log: bitmaps of dirty pages, by IOVA. @lock.
  * @nr_chunks: how many. @lock.
  * @all_dirty: the log has no room for more: say that all is dirty. @lock.
- * @error: why pages may be missing, or 0. @lock.
+ * @error: why pages may be missing, or 0. @lock, but for a look that came too late.
  * @narrowed: a container believes what we tell it, and perhaps still does.
  *	@lock.
  * @wanted: how many looks were asked for

@@ -41,8 +41,11 @@
 /* How long nothing is pinned in memory that is about to go */
 #define QUIET_MS	20
 
-/* A look takes some us; a user can make it wait for pages of its own. */
-#define LOOK_MS		100
+/*
+ * A look takes some us, and a quarter of a second where many threads want the CPUs;
+ * a user can make it wait for pages of its own.
+ */
+#define LOOK_MS		1000
 
 /*
  * The worker waits for a lock that the unmap needs next. It comes first, then;
