@@ -73,6 +73,31 @@ TEST_F_TIMEOUT(i40evf, moves_again_before_it_knows, TEST_SECONDS)
 	EXPECT_EQ(0, world_works(w));
 }
 
+/* It has not looked, for all that is known: the interrupt may be lost. */
+TEST_F_TIMEOUT(i40evf, is_interrupted_until_it_looks, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, world_move(w));
+		EXPECT_EQ(0, eventfd_wait(w->f.vectors[0], 1000));
+	}
+	/* Disabled, which is not that it was interrupted */
+	vf_put(&w->f, VFINT_DYN_CTL01, ITR_NONE << 3);
+	ASSERT_EQ(0, world_move(w));
+	EXPECT_EQ(-ETIMEDOUT, eventfd_wait(w->f.vectors[0], 200));
+	vf_put(&w->f, VFINT_DYN_CTL01, DYN_CTL_INTENA | ITR_NONE << 3);
+	EXPECT_EQ(0, eventfd_wait(w->f.vectors[0], 1000));
+
+	EXPECT_EQ(ICR0_ADMINQ, vf_get(&w->f, VFINT_ICR01) & ICR0_ADMINQ);
+	ASSERT_EQ(0, world_move(w));
+	EXPECT_EQ(-ETIMEDOUT, eventfd_wait(w->f.vectors[0], 200));
+	EXPECT_EQ(1, world_is_told(w));
+	EXPECT_EQ(0, world_recover(w));
+	EXPECT_EQ(0, world_works(w));
+}
+
 /* Its interrupt was on its way: there is one when it is enabled again. */
 TEST_F_TIMEOUT(i40evf, vector_that_is_not_enabled, TEST_SECONDS)
 {

@@ -373,6 +373,10 @@ static int dyn_ctl_write(struct i40e_vf *i40e, u32 value)
 		i40e->raise = false;
 		value = raised(value);
 	}
+	/* The interrupt may not have come. */
+	if (i40e->cause && !(value & (VFINT_DYN_CTL_INTENA |
+				      VFINT_DYN_CTL_INTENA_MSK)))
+		i40e->raise = true;
 	return i40e_vf_write(i40e, VFINT_DYN_CTL01, value);
 }
 
@@ -469,6 +473,12 @@ int i40e_vf_adminq_capture(struct i40e_vf *i40e)
 	if (ret)
 		return ret;
 
+	/*
+	 * Vector 0 was raised, which has disabled it, and the user has not looked: the
+	 * interrupt may have been stopped, too.
+	 */
+	if (i40e->arrived && i40e->cause && !i40e->raise)
+		dyn_ctl |= VFINT_DYN_CTL_INTENA;
 	state->dyn_ctl = cpu_to_le32(dyn_ctl & (VFINT_DYN_CTL_INTENA |
 						VFINT_DYN_CTL_ITR_INDX));
 	state->icr0_ena = cpu_to_le32(icr0_ena);

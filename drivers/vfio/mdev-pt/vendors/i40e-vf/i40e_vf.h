@@ -211,7 +211,8 @@ struct i40e_vf_pair {
  * @stats: as the PF has said last
  * @state: of the quiesced function
  * @arrived: it has moved, and the user's driver does not know it yet
- * @cause: VFINT_ICR01 is to name the admin queue
+ * @cause: VFINT_ICR01 is to name the admin queue; the user has not read it since the
+ *	function arrived
  * @raise: vector 0 is to be raised when it is enabled
  * @stale_tails: the user may have rung for queues that were not there
  * @message: of a descriptor
