@@ -64,13 +64,18 @@ static void clear_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
 	memset(slot, 0, sizeof(*slot));
 }
 
-static void mark_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
+static void mark_buffers(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
 {
 	unsigned int i;
 
 	for (i = 0; i < MAX_BUFFERS; i++)
 		mdev_pt_mark_dirty(pt, slot->buffers[i].iova,
 				   slot->buffers[i].len);
+}
+
+static void mark_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
+{
+	mark_buffers(pt, slot);
 	clear_slot(pt, slot);
 }
 
@@ -289,8 +294,9 @@ void mdev_pt_posts_stopped(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
 {
 	u32 i = p->head, left = p->slots ? p->ring.max_packet : 0;
 
+	/* They stay posted: it may go on. */
 	for (; left && i != p->tail; left--, i = next(p, i))
-		mark_slot(pt, &p->slots[i]);
+		mark_buffers(pt, &p->slots[i]);
 	/* Descriptors may be written back late, and in batches. */
 	mdev_pt_posts_ring(pt, p);
 	p->final = true;
