@@ -341,9 +341,12 @@ static struct file *set_state(struct vfio_device *vdev,
 	/*
 	 * A container that once learnt to ask only for what we tell it goes on
 	 * to do so. When a stopped guest goes on, a migration may be under way
-	 * that began while it stood, and of which no PRE_COPY will tell.
+	 * that began while it stood, and of which no PRE_COPY will tell; or it
+	 * was only paused in the middle of one. When that is called off, QEMU
+	 * asks for RUNNING once more.
 	 */
-	track = old == VFIO_DEVICE_STATE_STOP &&
+	track = (old == VFIO_DEVICE_STATE_STOP ||
+		 old == VFIO_DEVICE_STATE_STOP_COPY) &&
 		(new_state == VFIO_DEVICE_STATE_RUNNING_P2P ||
 		 new_state == VFIO_DEVICE_STATE_RUNNING) &&
 		READ_ONCE(mig->tracker.narrowed);

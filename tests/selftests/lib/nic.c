@@ -216,7 +216,9 @@ int nic_track(struct nic *w)
 
 int nic_untrack(struct nic *w)
 {
+	/* The guest goes on, if it stood; then the migration is called off. */
 	return mig_set_state(&w->user, RUNNING, NULL) ? :
+	       mig_set_state(&w->user, RUNNING, NULL) ? :
 	       w->tracking == LOG ? log_stop(&w->user) :
 	       container_stop(&w->user);
 }
