@@ -278,8 +278,8 @@ TEST_F_TIMEOUT(i40evf, goes_on_in_precopy, TEST_SECONDS)
 }
 
 /*
- * A move that is given up when the function stood already, and others of which no
- * PRE_COPY tells, because it stands when they begin.
+ * It stands in the middle of a move, or when one begins of which then no PRE_COPY
+ * tells, and goes on.
  */
 TEST_F_TIMEOUT(i40evf, goes_on_after_a_stop, TEST_SECONDS)
 {
@@ -294,7 +294,8 @@ TEST_F_TIMEOUT(i40evf, goes_on_after_a_stop, TEST_SECONDS)
 		ASSERT_EQ(0, world_works(w));
 		ASSERT_EQ(0, world_save(w));
 		CHECK_WRITTEN(w, true, i ? PAGES : 2 * 8 + 8);
-		ASSERT_EQ(0, mig_set_state(world_user(w), STOP, NULL));
+		if (i % 2)
+			ASSERT_EQ(0, mig_set_state(world_user(w), STOP, NULL));
 		ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
 		/* Not by the function, but instead of it */
 		ASSERT_EQ(0, query(w, &event));
