@@ -508,4 +508,34 @@ TEST_F_TIMEOUT(igbvf, two_hundred_moves, TEST_SECONDS)
 	EXPECT_EQ(0, world_works(w));
 }
 
+/*
+ * It stands between a context, which it has read, and the frame that it is for. The
+ * PF gets no frame without the tag that the context has.
+ */
+TEST_F_TIMEOUT(igbvf, context_and_then_its_frame, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	unsigned int i;
+
+	ASSERT_EQ(0, world_ask(w, VF_SET_VLAN | VF_VLAN_ADD, 5));
+	ASSERT_EQ(0, world_listen_vlan(w, 5));
+	for (i = 0; i < 6; i++) {
+		ASSERT_EQ(0, world_fill_context(w, i / 2 % 2, 5));
+		/* As it does without */
+		if (i % 2)
+			ASSERT_EQ(0, world_move(w, !w->at));
+		world_fill_tagged(w, i / 2 % 2);
+		ASSERT_EQ(0, world_sent(w, i / 2 % 2)) {
+			TH_LOG("round %u", i);
+		}
+	}
+	/* Nor is anything else read twice. */
+	ASSERT_EQ(0, world_fill_context(w, 0, 5));
+	ASSERT_EQ(0, mig_set_state(world_user(w), STOP, NULL));
+	ASSERT_EQ(0, mig_set_state(world_user(w), RUNNING, NULL));
+	world_fill_tagged(w, 0);
+	EXPECT_EQ(0, world_sent(w, 0));
+	EXPECT_EQ(w->tx[0].tail, igbvf_reg_read(&w->vf, TX(0, HEAD)));
+}
+
 TEST_HARNESS_MAIN

@@ -22,11 +22,15 @@
 #define MSG_LEN		3
 
 /* 7.2.2.3, advanced transmit data descriptor */
+#define TX_CONTEXT	(2u << 20)
 #define TX_DATA		(3u << 20)
 #define TX_EOP		(1u << 24)
 #define TX_IFCS		(1u << 25)
 #define TX_RS		(1u << 27)
 #define TX_DEXT		(1u << 29)
+#define TX_VLE		(1u << 30)
+#define TX_MACLEN(len)	((uint32_t)(len) << 9)
+#define TX_VLAN(vlan)	((uint32_t)(vlan) << 16)
 #define TX_PAYLEN(len)	((uint32_t)(len) << 14)
 #define DESC_DD		(1u << 0)
 
@@ -244,11 +248,26 @@ void igbvf_ring_fill_rx(struct igbvf_ring *ring, uint64_t packet,
 	ring_fill(ring, packet, header);
 }
 
+static void fill_tx(struct igbvf_ring *ring, uint64_t iova, size_t len,
+		    uint64_t command)
+{
+	command |= TX_DATA | TX_EOP | TX_IFCS | TX_RS | TX_DEXT | len;
+	ring_fill(ring, iova, (uint64_t)TX_PAYLEN(len) << 32 | command);
+}
+
 void igbvf_ring_fill_tx(struct igbvf_ring *ring, uint64_t iova, size_t len)
 {
-	uint64_t command = TX_DATA | TX_EOP | TX_IFCS | TX_RS | TX_DEXT | len;
+	fill_tx(ring, iova, len, 0);
+}
 
-	ring_fill(ring, iova, (uint64_t)TX_PAYLEN(len) << 32 | command);
+void igbvf_ring_fill_tagged(struct igbvf_ring *ring, uint64_t iova, size_t len)
+{
+	fill_tx(ring, iova, len, TX_VLE);
+}
+
+void igbvf_ring_fill_context(struct igbvf_ring *ring, unsigned int vlan)
+{
+	ring_fill(ring, TX_VLAN(vlan) | TX_MACLEN(14), TX_CONTEXT | TX_DEXT);
 }
 
 void igbvf_ring_bell(struct igbvf *vf, struct igbvf_ring *ring)

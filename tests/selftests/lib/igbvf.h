@@ -92,6 +92,9 @@ uint32_t igbvf_ring_room(const struct igbvf_ring *ring);
 void igbvf_ring_fill_rx(struct igbvf_ring *ring, uint64_t packet,
 			uint64_t header);
 void igbvf_ring_fill_tx(struct igbvf_ring *ring, uint64_t iova, size_t len);
+/* With the VLAN of the last context */
+void igbvf_ring_fill_tagged(struct igbvf_ring *ring, uint64_t iova, size_t len);
+void igbvf_ring_fill_context(struct igbvf_ring *ring, unsigned int vlan);
 void igbvf_ring_bell(struct igbvf *vf, struct igbvf_ring *ring);
 /* Takes back what the VF has done, in order: how many descriptors */
 uint32_t igbvf_ring_done(struct igbvf *vf, struct igbvf_ring *ring);

@@ -30,6 +30,7 @@
 
 /* IEEE 802: Local Experimental Ethertype 1, and a VLAN's tag */
 #define FRAME_TYPE	0x88b5
+#define VLAN_NAME	"ptvlan"
 #define VLAN_TYPE	0x8100
 
 #define RX_DD		(1u << 0)
@@ -149,6 +150,8 @@ int world_withdraw(struct world *w)
 			ret = -EIO;
 	}
 	close(w->packet);
+	if (w->vlan && system("ip link del " VLAN_NAME))
+		ret = -EIO;
 	return ret;
 }
 
@@ -435,14 +438,58 @@ int world_arrives(struct world *w, const uint8_t *to, unsigned int vlan,
 	return ret == sequence + 1 ? 1 : -ENOMSG;
 }
 
-void world_fill_tx(struct world *w, unsigned int queue)
+static void fill_tx(struct world *w, unsigned int queue,
+		    void (*fill)(struct igbvf_ring *ring, uint64_t iova,
+				 size_t len))
 {
 	size_t at = TX_BUFFER + queue * PAGE;
 
 	/* What is sent to all comes back in QEMU's model. */
 	make(w->memory + at, w->pf_address, w->vf.mac, 0, ++w->sequence, SHORT);
-	igbvf_ring_fill_tx(&w->tx[queue], IOVA + at, SHORT);
+	fill(&w->tx[queue], IOVA + at, SHORT);
 	igbvf_ring_bell(&w->vf, &w->tx[queue]);
+}
+
+void world_fill_tx(struct world *w, unsigned int queue)
+{
+	fill_tx(w, queue, igbvf_ring_fill_tx);
+}
+
+void world_fill_tagged(struct world *w, unsigned int queue)
+{
+	fill_tx(w, queue, igbvf_ring_fill_tagged);
+}
+
+int world_fill_context(struct world *w, unsigned int queue, unsigned int vlan)
+{
+	long end = now_ms() + PATIENCE_MS;
+	struct igbvf_ring *ring = &w->tx[queue];
+
+	igbvf_ring_fill_context(ring, vlan);
+	igbvf_ring_bell(&w->vf, ring);
+	while (igbvf_reg_read(&w->vf, IGBVF_TX_RING(queue) + IGBVF_RING_HEAD) !=
+	       ring->tail) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		usleep(200);
+	}
+	return 0;
+}
+
+int world_listen_vlan(struct world *w, unsigned int vlan)
+{
+	char command[128];
+
+	close(w->packet);
+	w->packet = -1;
+	w->vlan = true;
+	snprintf(command, sizeof(command),
+		 "ip link add link %s name " VLAN_NAME " type vlan id %u",
+		 w->pf, vlan);
+	if (system(command))
+		return -EIO;
+	w->packet = netdev_frames_on(VLAN_NAME);
+	return w->packet < 0 ? w->packet : 0;
 }
 
 int world_sent(struct world *w, unsigned int queue)

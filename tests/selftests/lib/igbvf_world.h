@@ -42,6 +42,7 @@
  * @srrctl: of receive rings
  * @vectors: an eventfd each
  * @packet: frames of the PF, whose name is @pf
+ * @vlan: the PF has an interface for a VLAN
  * @sequence: of the last frame; no two are equal
  * @stream: what was saved last
  */
@@ -56,6 +57,7 @@ struct world {
 	uint32_t srrctl;
 	int vectors[VECTORS];
 	int packet;
+	bool vlan;
 	int kmsg;
 	char pf[IFNAMSIZ];
 	uint8_t pf_address[6];
@@ -117,6 +119,12 @@ int world_arrives(struct world *w, const uint8_t *to, unsigned int vlan,
 		  size_t len);
 /* The VF has a frame to be sent, which the doorbell is rung for. */
 void world_fill_tx(struct world *w, unsigned int queue);
+/* With the VLAN of the last context */
+void world_fill_tagged(struct world *w, unsigned int queue);
+/* A context alone: the VF has read it. */
+int world_fill_context(struct world *w, unsigned int queue, unsigned int vlan);
+/* What the PF gets is from now on what it gets of that VLAN. */
+int world_listen_vlan(struct world *w, unsigned int vlan);
 /* The PF gets the frame that was filled last. */
 int world_sent(struct world *w, unsigned int queue);
 /* Frames both ways, by all queues that can, with their interrupt */

@@ -85,6 +85,13 @@ static int packet_socket(const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+int netdev_frames_on(const char *name)
+{
+	int ret = netdev_up(name);
+
+	return ret ? ret : packet_socket(name);
+}
+
 int netdev_frames(const char *bdf)
 {
 	char name[IFNAMSIZ];

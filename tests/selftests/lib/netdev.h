@@ -14,6 +14,8 @@ int netdev_of(const char *bdf, char *name);
  * our type.
  */
 int netdev_frames(const char *bdf);
+/* The same of one with that name, for whose link nobody waits */
+int netdev_frames_on(const char *name);
 /* To everybody; the content tells one frame from another. */
 void make_frame(uint8_t *frame, const uint8_t *source, uint8_t seed);
 

@@ -19,6 +19,7 @@
 
 #define IGB_VF_BAR	0
 #define IGB_VF_QUEUES	4
+#define IGB_VF_TX_QUEUES	2
 
 /* The longest frame in the smallest buffers; splitting takes no more of them. */
 #define MAX_PACKET	DIV_ROUND_UP(VMOLR_RLPML_MAX, RCTL_BSIZE_MIN)
@@ -298,6 +299,61 @@ static int disable_interrupts(struct igb_vf *igb)
 	return ret;
 }
 
+/*
+ * A context that the VF has read is where nobody else can read it. If it stands
+ * between one and the frame that it is for, it is to read it once more.
+ */
+static int step_back(struct igb_vf *igb, unsigned int queue)
+{
+	u32 low, high, entries, head, tail, last;
+	__le32 desc[4];
+	int ret;
+
+	ret = igb_vf_read(igb, TDBAL(queue), &low) ?:
+	      igb_vf_read(igb, TDBAH(queue), &high) ?:
+	      igb_vf_read(igb, TDLEN(queue), &entries) ?:
+	      igb_vf_read(igb, TDH(queue), &head) ?:
+	      igb_vf_read(igb, TDT(queue), &tail);
+	if (ret)
+		return ret;
+	entries /= sizeof(desc);
+	if (head >= entries)
+		return 0;
+	last = (head ?: entries) - 1;
+	/* A full ring would be an empty one; no driver fills it like that. */
+	if (last == tail)
+		return 0;
+	/* What can't be read is none. */
+	if (mdev_pt_dma_read(igb->pt, ((u64)high << 32 | low) +
+			     last * sizeof(desc), desc, sizeof(desc)))
+		return 0;
+	if (FIELD_GET(TXD_DTYP, le32_to_cpu(desc[2])) != TXD_DTYP_CONTEXT ||
+	    !(le32_to_cpu(desc[2]) & TXD_DEXT))
+		return 0;
+	return igb_vf_write(igb, TDH(queue), last);
+}
+
+static int stop_queues(struct igb_vf *igb)
+{
+	u32 ctl[IGB_VF_TX_QUEUES];
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < ARRAY_SIZE(ctl); i++)
+		ret = igb_vf_read(igb, TXDCTL(i), &ctl[i]);
+	if (!ret)
+		ret = mdev_pt_queues_stop(igb->pt);
+	if (ret)
+		return ret;
+	for (i = 0; !ret && i < ARRAY_SIZE(ctl); i++) {
+		if (ctl[i] & TXDCTL_ENABLE)
+			ret = step_back(igb, i);
+	}
+	if (ret)
+		mdev_pt_queues_start(igb->pt);
+	return ret;
+}
+
 static int igb_vf_quiesce(struct mdev_pt_device *pt)
 {
 	struct igb_vf *igb = pt->data;
@@ -307,7 +363,7 @@ static int igb_vf_quiesce(struct mdev_pt_device *pt)
 	if (ret)
 		return failed(igb, "stop", ret);
 
-	ret = mdev_pt_queues_stop(pt);
+	ret = stop_queues(igb);
 	if (ret) {
 		enable_interrupts(igb);
 		return failed(igb, "stop", ret);

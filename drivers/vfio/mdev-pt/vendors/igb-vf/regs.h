@@ -90,6 +90,11 @@
 #define TDWBAL_ADDRESS			GENMASK(31, 2)
 #define TDWBAH(n)	(0x383c + QUEUE_STRIDE * (n))
 
+/* The third word of an advanced transmit descriptor: 7.2.2 */
+#define TXD_DTYP			GENMASK(23, 20)
+#define TXD_DTYP_CONTEXT		2
+#define TXD_DEXT			BIT(29)
+
 /* Of the PF: RCTL.BSIZE, VMOLR.RLPML, and how many RAL and RAH the port has */
 #define RCTL_BSIZE_MIN		256
 #define RCTL_BSIZE_MAX		2048
