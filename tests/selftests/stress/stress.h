@@ -81,7 +81,10 @@ bool allowed(int result, const int *errors);
 extern const int leaving[];
 /* The mdev is not complete yet, or no longer. */
 extern const int going[];
-/* So is its VFIO device; others have it; or it is being reset. */
+/*
+ * So is its VFIO device, or the character device of its group, which is gone when its
+ * file was found (ENXIO, from the VFS); others have it; or it is being reset.
+ */
 extern const int no_open[];
 
 /*

@@ -18,7 +18,7 @@ int kmsg;
 
 const int leaving[] = { ENODEV, ENOENT, EUSERS, 0 };
 const int going[] = { ENODEV, ENOENT, EAGAIN, 0 };
-const int no_open[] = { ENODEV, ENOENT, EAGAIN, EBUSY, 0 };
+const int no_open[] = { ENODEV, ENOENT, ENXIO, EAGAIN, EBUSY, 0 };
 
 /* The output, and kselftest.h's counters */
 static pthread_mutex_t report = PTHREAD_MUTEX_INITIALIZER;
