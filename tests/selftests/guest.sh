@@ -227,10 +227,20 @@ i40e_tests()
 	check "$1: nothing that the device would complain about" device_is_content
 }
 
+# What the driver and the device say of a test that failed
+look_around()
+{
+	echo "# The guest's dmesg ends:"
+	in_guest 'dmesg | tail -n 20' 2>&1 | sed 's/^/#   /'
+	[ "$NIC" = i40e ] || return 0
+	echo '# The model:'
+	model 0 state 2>&1 | grep -vE '^(hlut|hkey)' | cut -c 1-100 | sed 's/^/#   /'
+}
+
 # guest_tests NAME QEMU-ARGUMENT...
 guest_tests()
 {
-	local name=$1
+	local name=$1 check_failed=look_around
 
 	shift
 	guest=$name

@@ -6,8 +6,9 @@
 # shellcheck disable=SC2034 # the tests use it
 pci=/sys/bus/pci/devices
 
-# check NAME COMMAND...: one test; what the command said is shown if it fails. A
-# function may set variables for the tests after it.
+# check NAME COMMAND...: one test; what the command said is shown if it fails, and
+# what $check_failed says then. A function may set variables for the tests after it.
+check_failed=:
 check()
 {
 	local name=$1 output=/run/check.$$
@@ -18,6 +19,7 @@ check()
 	else
 		ktap_test_fail "$name"
 		sed 's/^/# /' $output
+		$check_failed
 		false
 	fi
 }
