@@ -352,7 +352,8 @@ static int adminq_write(struct i40e_vf *i40e, u32 reg, u32 value)
 		i40e_vf_adminq_reset(i40e);
 	i40e->touched = true;
 	/* Where its heads were before, nobody could find out later. */
-	i40e_vf_mark_written(i40e->pt, false);
+	if (!is_tail(reg))
+		i40e_vf_mark_written(i40e->pt, false);
 	set_register(i40e, reg, value);
 	ret = i40e_vf_write(i40e, reg, value);
 	follow_register(i40e, reg);
