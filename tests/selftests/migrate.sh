@@ -85,6 +85,27 @@ many_rounds()
 		set_parameters "$CRAWL" && tenth_round && set_parameters "$FAST" && arrived && flows && has_recovered
 }
 
+# What it does after that has to be followed, too.
+paused_on_the_way()
+{
+	start_waiting && set_parameters "$SLOW" && begin_move && third_round && set_parameters "$CRAWL" &&
+		guest-qmp $here stop >/dev/null && guest-qmp --until '"status": "paused"' $here query-status >/dev/null &&
+		guest-qmp $here cont >/dev/null && running $here && later_round &&
+		set_parameters "$FAST" && arrived && flows && has_recovered
+}
+
+# Traffic goes on in a round that began after now.
+later_round()
+{
+	local round report
+
+	report=$(report)
+	round=$(moving '"status": "active"' | jq '.ram["dirty-sync-count"]') || return
+	until_true grown "$report" host_tcp_received guest_tcp_received guest_udp_received &&
+		until_true round_is_over $((round + 1))
+}
+round_is_over() { [ "$(moving '"status": "active"' | jq '.ram["dirty-sync-count"]')" -gt "$1" ]; }
+
 back_and_forth()
 {
 	local n
@@ -276,9 +297,9 @@ host_was_calm() { ! dmesg | grep -E 'BUG|WARNING|Oops|DMAR:.*fault|refcount_t|bl
 
 ktap_print_header
 case $NIC in
-virtio)	ktap_set_plan 21 ;;
-igb)	ktap_set_plan 23 ;;
-i40e)	ktap_set_plan 31 ;;
+virtio)	ktap_set_plan 22 ;;
+igb)	ktap_set_plan 24 ;;
+i40e)	ktap_set_plan 32 ;;
 esac
 need "the host's network" setup_network
 need "a guest comes up, and its driver configures all it can" comes_up
@@ -291,6 +312,9 @@ note
 show_notes
 check "what the driver configured works where it is now" configured
 need "a move with many rounds of precopy" many_rounds
+note
+show_notes
+need "a move, in whose middle the guest is paused and goes on" paused_on_the_way
 note
 show_notes
 need "$moves moves, back and forth" back_and_forth
