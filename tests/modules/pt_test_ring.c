@@ -4,8 +4,11 @@
  * to them: type pt-test-ring, on VFs of QEMU's igb (8086:10ca). They have
  * registers for that, but here it is the user who says what ring there is, through
  * a region. Queue 0 only; what the type saves is nothing.
+ *
+ * Parameter "look_ms": how long a look at what was written takes.
  */
 
+#include <linux/delay.h>
 #include <linux/iopoll.h>
 #include <linux/mdev_pt.h>
 #include <linux/module.h>
@@ -149,6 +152,16 @@ static int ring_load(struct mdev_pt_device *pt, const void *buf, size_t size,
 	return 0;
 }
 
+static unsigned int look_ms;
+module_param(look_ms, uint, 0644);
+
+/* The rings say it all. */
+static void ring_mark_written(struct mdev_pt_device *pt, bool stopped)
+{
+	if (READ_ONCE(look_ms))
+		msleep(READ_ONCE(look_ms));
+}
+
 static const struct mdev_pt_migration_ops migration_ops = {
 	.state_size = 16,
 	.version = 1,
@@ -156,6 +169,7 @@ static const struct mdev_pt_migration_ops migration_ops = {
 	.resume = ring_resume,
 	.save = ring_save,
 	.load = ring_load,
+	.mark_written = ring_mark_written,
 };
 
 /* Of a queue that the tests don't use: on the page of RDT */

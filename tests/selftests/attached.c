@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NIC_TYPE	"pt-test-ring"
 #define NIC_MODULE	"pt_test_ring"
@@ -14,6 +15,7 @@
 #include "clock.h"
 #include "job.h"
 #include "netdev.h"
+#include "sysfs.h"
 
 #include "../modules/pt_test_ring.h"
 
@@ -169,6 +171,67 @@ TEST_F_TIMEOUT(dirty, register_beside, TEST_SECONDS)
 	igbvf_reg_write(&w->vf, SRRCTL1, 0x02000002);
 	ASSERT_EQ(0, nic_untrack(w));
 	EXPECT_EQ(0x02000002, igbvf_reg_read(&w->vf, SRRCTL1));
+}
+
+#define LOOK_MS	"/sys/module/" NIC_MODULE "/parameters/look_ms"
+
+/* @fd: where the state comes from, or -1: that is not known yet */
+static int track(struct nic *w, int *fd)
+{
+	*fd = -1;
+	if (w->tracking == LOG)
+		return nic_track(w);
+	mirror_begin(&w->rings);
+	mirror_begin(&w->buffers);
+	return container_start(&w->user) ? :
+	       mig_set_state(&w->user, PRE_COPY, fd);
+}
+
+static int save(struct nic *w, int fd)
+{
+	static struct mig_stream stream;
+	int ret;
+
+	stream.len = 0;
+	ret = mig_set_state(&w->user, STOP_COPY, fd < 0 ? &fd : NULL) ? :
+	      mig_read(fd, &stream, 4096);
+	close(fd);
+	return ret;
+}
+
+/*
+ * Memory goes before anybody has looked what was written there: that migration is
+ * not completed, the next one may be.
+ */
+TEST_F_TIMEOUT(dirty, look_that_comes_too_late, TEST_SECONDS)
+{
+	struct nic *w = &self->w;
+	struct mirror_count count;
+	int ret, fd;
+
+	if (variant->way == VFIO_WAY_CDEV)
+		SKIP(return, "with iommufd unmaps are not waited for");
+	ASSERT_EQ(0, attach_rx(w, PT_TEST_RING_DONE));
+	ASSERT_EQ(0, track(w, &fd));
+	CHECK_TRAFFIC(w, 100);
+	ASSERT_EQ(0, sysfs_write(LOOK_MS, "5000"));
+	ret = vfio_unmap_dma(&w->user, w->buffers.iova, w->buffers.size);
+	ASSERT_EQ(0, sysfs_write(LOOK_MS, "0"));
+	ASSERT_EQ(0, ret);
+
+	if (w->tracking == LOG)
+		EXPECT_EQ(-ETIMEDOUT, nic_sync(w, &count));
+	EXPECT_EQ(-ETIMEDOUT, save(w, fd));
+	ASSERT_EQ(0, nic_untrack(w));
+
+	ASSERT_EQ(0, vfio_map_dma(&w->user, w->buffers.memory, w->buffers.iova,
+				  w->buffers.size, VFIO_DMA_MAP_FLAG_READ |
+				  VFIO_DMA_MAP_FLAG_WRITE));
+	ASSERT_EQ(0, track(w, &fd));
+	CHECK_TRAFFIC(w, 100);
+	CHECK_SYNC(w, "tracked again");
+	EXPECT_EQ(0, save(w, fd));
+	ASSERT_EQ(0, nic_untrack(w));
 }
 
 /* Under traffic, in any order */

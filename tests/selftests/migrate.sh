@@ -85,12 +85,14 @@ many_rounds()
 		set_parameters "$CRAWL" && tenth_round && set_parameters "$FAST" && arrived && flows && has_recovered
 }
 
-# What it does after that has to be followed, too.
+# What it does after that has to be followed, too. Meanwhile next to nothing is sent:
+# with nothing left to send the move would end.
 paused_on_the_way()
 {
-	start_waiting && set_parameters "$SLOW" && begin_move && third_round && set_parameters "$CRAWL" &&
+	start_waiting && set_parameters "$SLOW" && begin_move && third_round && set_parameters "$TRICKLE" &&
+		moving '"remaining": [0-9]{6}' >/dev/null &&
 		guest-qmp $here stop >/dev/null && guest-qmp --until '"status": "paused"' $here query-status >/dev/null &&
-		guest-qmp $here cont >/dev/null && running $here && later_round &&
+		guest-qmp $here cont >/dev/null && running $here && set_parameters "$CRAWL" && later_round &&
 		set_parameters "$FAST" && arrived && flows && has_recovered
 }
 

@@ -170,6 +170,8 @@ readonly FAST='{"max-bandwidth": 0, "downtime-limit": 300}'
 readonly SLOW='{"max-bandwidth": 20000000, "downtime-limit": 1}'
 # Even a guest that has little time to run writes more: one page is too much.
 readonly CRAWL='{"max-bandwidth": 1000000, "downtime-limit": 1}'
+# Some pages a second
+readonly TRICKLE='{"max-bandwidth": 10000, "downtime-limit": 1}'
 
 # The source is told when the destination didn't take the guest.
 begin_move()
