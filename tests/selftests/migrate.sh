@@ -53,8 +53,9 @@ configured()
 {
 	local address
 
+	# An XL710's driver adds its filters after the configuration has returned.
 	for address in $guest_address 198.51.100.2 203.0.113.2; do
-		ping -c 2 -i 0.2 -W 5 "$address" || return
+		until_true ping -c 2 -i 0.2 -W 2 "$address" || return
 	done
 	# One frame, which may not be split
 	ping -c 2 -i 0.2 -W 5 -M 'do' -s $((mtu - 28)) $guest_address &&
