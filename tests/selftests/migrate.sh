@@ -79,19 +79,17 @@ one_move()
 
 has_recovered() { nothing_is_missing && recovered 1 1 && not_touched "$(there)"; }
 
-# Held in precopy by a bandwidth that the guest's writes exceed, then let go.
-many_rounds()
-{
-	start_waiting && set_parameters "$SLOW" && begin_move && third_round &&
-		set_parameters "$CRAWL" && tenth_round && set_parameters "$FAST" && arrived && flows && has_recovered
-}
+# Held in precopy by a bandwidth that the guest's writes exceed.
+hold() { start_waiting && set_parameters "$SLOW" && begin_move && little_is_left && set_parameters "$CRAWL"; }
+
+# And then let go
+many_rounds() { hold && tenth_round && set_parameters "$FAST" && arrived && flows && has_recovered; }
 
 # What it does after that has to be followed, too. Meanwhile next to nothing is sent:
 # with nothing left to send the move would end.
 paused_on_the_way()
 {
-	start_waiting && set_parameters "$SLOW" && begin_move && third_round && set_parameters "$TRICKLE" &&
-		moving '"remaining": [0-9]{6}' >/dev/null &&
+	hold && third_round && set_parameters "$TRICKLE" && moving '"remaining": [0-9]{6}' >/dev/null &&
 		guest-qmp $here stop >/dev/null && guest-qmp --until '"status": "paused"' $here query-status >/dev/null &&
 		guest-qmp $here cont >/dev/null && running $here && set_parameters "$CRAWL" && later_round &&
 		set_parameters "$FAST" && arrived && flows && has_recovered

@@ -173,6 +173,9 @@ readonly CRAWL='{"max-bandwidth": 1000000, "downtime-limit": 1}'
 # Some pages a second
 readonly TRICKLE='{"max-bandwidth": 10000, "downtime-limit": 1}'
 
+# The first round is nearly over.
+little_is_left() { moving '"remaining": [1-9][0-9]{0,6}[,}]' >/dev/null; }
+
 # The source is told when the destination didn't take the guest.
 begin_move()
 {
