@@ -8,7 +8,7 @@ KERNEL ?= all
 
 CONFIG  := CONFIG_MDEV_PT_CORE=m CONFIG_MDEV_PT=m
 CONFIG  += CONFIG_MDEV_PT_I40E_VF=m CONFIG_MDEV_PT_IGB_VF=m CONFIG_MDEV_PT_IGD=m
-# What the selftests need beside it: EXTRA=1
+# What selftests and guests in the lab need beside it: EXTRA=1
 CONFIG  += $(if $(EXTRA),CONFIG_SAMPLE_MDEV_PT=m CONFIG_MDEV_PT_TEST=m)
 KBUILD   = $(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(CONFIG) $(KFLAGS)
 

@@ -13,7 +13,7 @@ kernel=${1:-6.12}
 lab=tests/lab/lab
 
 $lab setup "$kernel"
-$lab exec -- make -s modules KDIR="/kernels/$kernel" BUILD="build/$kernel"
+$lab exec -- make -s modules EXTRA=1 KDIR="/kernels/$kernel" BUILD="build/$kernel"
 $lab exec -- make -s tests BUILD="build/$kernel"
 models=$PWD/build/models
 $lab exec -- make -s -C tests/models BUILD="$models"

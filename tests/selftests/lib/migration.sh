@@ -166,12 +166,13 @@ status_becomes() { moving "\"status\": \"$1\"" >/dev/null; }
 third_round() { moving '"dirty-sync-count": ([3-9]|[0-9]{2})' >/dev/null; }
 tenth_round() { moving '"dirty-sync-count": [0-9]{2}' >/dev/null; }
 
-readonly FAST='{"max-bandwidth": 0, "downtime-limit": 300}'
-readonly SLOW='{"max-bandwidth": 20000000, "downtime-limit": 1}'
-# Even a guest that has little time to run writes more: one page is too much.
-readonly CRAWL='{"max-bandwidth": 1000000, "downtime-limit": 1}'
+# All but the first end only when there is less than a page left to move.
+readonly FAST='{"max-bandwidth": 0, "downtime-limit": 300, "avail-switchover-bandwidth": 0}'
+readonly SLOW='{"max-bandwidth": 20000000, "downtime-limit": 1, "avail-switchover-bandwidth": 1000000}'
+# Even a guest that has little time to run writes more.
+readonly CRAWL='{"max-bandwidth": 1000000, "downtime-limit": 1, "avail-switchover-bandwidth": 1000000}'
 # Some pages a second
-readonly TRICKLE='{"max-bandwidth": 10000, "downtime-limit": 1}'
+readonly TRICKLE='{"max-bandwidth": 10000, "downtime-limit": 1, "avail-switchover-bandwidth": 1000000}'
 
 # The first round is nearly over.
 little_is_left() { moving '"remaining": [1-9][0-9]{0,6}[,}]' >/dev/null; }
