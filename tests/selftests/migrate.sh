@@ -96,13 +96,13 @@ paused_on_the_way()
 }
 
 # QEMU 10 still has the device's file of PRE_COPY, and gives up when it gets another
-# one from STOP_COPY.
+# one from STOP_COPY. An XL710's driver is told of each time that the guest stood.
 moved_or_stayed()
 {
 	case $(moving "$ENDED") in
 	*'Channel error: Bad file descriptor'*)
-		still_here ;;
-	*)	arrived && flows && has_recovered ;;
+		still_here 2 ;;
+	*)	arrived && flows && nothing_is_missing && recovered 1 2 ;;
 	esac
 }
 
@@ -160,10 +160,11 @@ stays()
 # QEMU stops the guest and waits to be told to go on.
 begin_held() { start_waiting && set_parameters "$1" && capability pause-before-switchover true && begin_move; }
 
+# still_here [RECOVERIES]: of the guest's driver, at most
 still_here()
 {
 	capability pause-before-switchover false && running $here && flows && until_true gone "$(there)" &&
-		nothing_is_missing && recovered 0 1
+		nothing_is_missing && recovered 0 "${1:-1}"
 }
 
 cancel() { guest-qmp $here migrate_cancel >/dev/null && status_becomes cancelled && still_here; }

@@ -54,13 +54,13 @@ nothing_is_missing()
 
 same_configuration() { [ "$(configuration $here)" = "$CONFIGURATION" ]; }
 
-# recovered MIN MAX: as often as that since the move began
+# recovered MIN MAX: as often as that since the move began, here or there
 recovered()
 {
 	local times
 
 	[ "$NIC" = i40e ] || return 0
-	times=$(($(setups $here) - SETUPS[$here]))
+	times=$(($(setups slot0) - SETUPS[slot0] + $(setups slot1) - SETUPS[slot1]))
 	RECOVERIES=$((RECOVERIES + times))
 	echo "the driver has set its device up $times times"
 	[ $times -ge "$1" ] && [ $times -le "$2" ]
