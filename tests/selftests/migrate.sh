@@ -137,9 +137,10 @@ note()
 
 	outage=$(value host_echo_gap)
 	if [ "$NIC" = i40e ]; then
-		detection=$(detection) || return
-		read -r seen begun <<<"$detection"
-		detection=", driver looks after $((seen / 1000)) ms, resets after $((begun / 1000)) ms"
+		detection=', driver not traced'
+		if read -r seen begun < <(detection); then
+			detection=", driver looks after $((seen / 1000)) ms, resets after $((begun / 1000)) ms"
+		fi
 	fi
 	echo "$(figures), no answer for $((outage / 1000)) ms${detection-}" >>/run/notes
 }
