@@ -231,7 +231,7 @@ i40e_tests()
 look_around()
 {
 	echo "# The guest's dmesg ends:"
-	in_guest 'dmesg | tail -n 20' 2>&1 | sed 's/^/#   /'
+	guest-exec --wait 5 "$guest" 'dmesg | tail -n 20' 2>&1 | sed 's/^/#   /'
 	[ "$NIC" = i40e ] || return 0
 	echo '# The model:'
 	model 0 state 2>&1 | grep -vE '^(hlut|hkey)' | cut -c 1-100 | sed 's/^/#   /'
