@@ -71,7 +71,7 @@ not_touched() { [ "$NIC" != i40e ] || [ "$(setups "$1")" = "${SETUPS[$1]}" ]; }
 
 # detection: microseconds from when the function ran until the driver took a first
 # look, and until it had been interrupted and began to reset the function; zeroes for
-# a NIC whose driver has nothing to look for
+# a NIC whose driver has nothing to look for. Since 7.3 the trace's numbers have 0x.
 detection()
 {
 	[ "$NIC" = i40e ] || { echo 0 0; return; }
@@ -79,8 +79,8 @@ detection()
 		{ for (i = 1; i < NF && $i !~ /^[0-9]+\.[0-9]+:$/; i++); time = $i * 1e6 }
 		/mdev_pt_state: / && index($0, bdf) && / -> 2 ret=0/ { running = time; seen = told = begun = 0 }
 		/sys_pread64/ && running && !seen { seen = time }
-		/sys_pread64/ && running && /pos: 4800/ { told = 1 }
-		/sys_pread64/ && told && !begun && /pos: 8000/ { begun = time }
+		/sys_pread64/ && running && /pos: (0x)?4800/ { told = 1 }
+		/sys_pread64/ && told && !begun && /pos: (0x)?8000/ { begun = time }
 		END { if (!begun) exit 1; printf "%d %d\n", seen - running, begun - running }' \
 		<(grep -v '^#' $tracing/trace)
 }
