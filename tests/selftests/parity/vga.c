@@ -12,6 +12,9 @@
 #include "view.h"
 
 #define VGA		VFIO_PCI_VGA_REGION_INDEX
+#define SEQUENCER_INDEX	0x3c4
+#define PLANE_MASK	2
+#define MEMORY_MODE	4
 #define GRAPHICS_INDEX	0x3ce
 #define GRAPHICS_DATA	0x3cf
 #define BIT_MASK	8
@@ -55,10 +58,32 @@ static void see_byte(struct view *v, uint64_t at, const char *name)
 	write_at(v, at, &was, 1);
 }
 
+/* An indexed register: its index, and then its value */
+static void set_register(struct view *v, uint64_t at, uint8_t index, uint8_t value)
+{
+	write_at(v, at, &index, 1);
+	write_at(v, at + 1, &value, 1);
+}
+
+/*
+ * As firmware does, which has not seen an adapter that came later: memory can be
+ * written, all planes and all bits, as it is addressed.
+ */
+static void start_memory(struct view *v, uint64_t start)
+{
+	uint8_t i;
+
+	set_register(v, start + SEQUENCER_INDEX, PLANE_MASK, 0x0f);
+	set_register(v, start + SEQUENCER_INDEX, MEMORY_MODE, 0x06);
+	/* What is written is written; all of the range is memory. */
+	for (i = 0; i < BIT_MASK; i++)
+		set_register(v, start + GRAPHICS_INDEX, i, 0);
+	set_register(v, start + GRAPHICS_INDEX, BIT_MASK, 0xff);
+}
+
 void see_vga(struct view *v)
 {
 	struct vfio_region_info info = { .argsz = sizeof(info), .index = VGA };
-	const uint8_t index = BIT_MASK;
 	void *map;
 	long ret;
 
@@ -68,7 +93,7 @@ void see_vga(struct view *v)
 		return;
 	record_values(v->s, 0, &info, sizeof(info), 1, 1, "VGA region");
 	/* Before any of it is read: it stays what another left. */
-	write_at(v, info.offset + GRAPHICS_INDEX, &index, 1);
+	start_memory(v, info.offset);
 	see_places(v, info.offset);
 	see_byte(v, info.offset + GRAPHICS_DATA, "register");
 	see_byte(v, info.offset + MEMORY, "memory");
