@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "job.h"
 #include "netdev.h"
+#include "rounds.h"
 
 static void check_ring(struct __test_metadata *_metadata, struct nic *w,
 		       uint32_t entries, uint32_t srrctl)
@@ -33,7 +34,8 @@ TEST_F_TIMEOUT(dirty, rings_of_any_length, TEST_SECONDS)
 {
 	check_ring(_metadata, &self->w, 8, IGBVF_ADVANCED | IGBVF_PACKET(2));
 	check_ring(_metadata, &self->w, 40, IGBVF_ADVANCED | IGBVF_PACKET(2));
-	check_ring(_metadata, &self->w, 4096, IGBVF_ADVANCED | IGBVF_PACKET(2));
+	check_ring(_metadata, &self->w, rounds(4096, 1000),
+		   IGBVF_ADVANCED | IGBVF_PACKET(2));
 }
 
 TEST_F_TIMEOUT(dirty, several_buffers_a_packet, TEST_SECONDS)

@@ -13,10 +13,11 @@
 #include "clock.h"
 #include "dirty.h"
 #include "igbvf_world.h"
+#include "rounds.h"
 
 #define TEST_SECONDS	600
 #define ENTRIES		32
-#define FRAMES		50
+#define FRAMES		((int)rounds(50, 16))
 #define PATIENCE_MS	20000
 #define PAGES		(WORLD / PAGE)
 

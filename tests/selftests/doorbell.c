@@ -18,11 +18,11 @@
 #include "job.h"
 #include "migration.h"
 #include "netdev.h"
+#include "rounds.h"
 
 #define TYPE		"pt-igb-vf"
 #define MODULE		"mdev_pt_igb_vf"
 #define PATIENCE_MS	10000
-#define ROUNDS		1000
 
 /* On the page of the receive queues, and no register */
 #define NOTHING		0x2ff0
@@ -184,11 +184,11 @@ TEST_F_TIMEOUT(doorbell, rung_while_it_is_exchanged, 600)
 	struct dma *dma = &self->dma;
 	struct ringer ringer = { .vf = &self->vf };
 	struct job job;
-	unsigned int i;
+	unsigned int i, all = rounds(1000, 250);
 	long start, sum = 0;
 
 	post(&self->vf, self->vf.rx.entries - 1);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < all; i++) {
 		/* It ends at any time of an exchange, or soon after it. */
 		ringer.us = i * 7919 % (i ? 2 * sum / i : 1000);
 		ASSERT_EQ(0, job_start(&job, ring, &ringer));
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(doorbell, rung_while_it_is_exchanged, 600)
 			TH_LOG("round %u", i);
 		}
 	}
-	TH_LOG("an exchange takes %ld us", sum / ROUNDS);
+	TH_LOG("an exchange takes %ld us", sum / all);
 }
 
 TEST_F(doorbell, registers_keep_their_values)

@@ -13,6 +13,7 @@
 #include "dirty.h"
 #include "i40evf/fixture.h"
 #include "i40evf/requests.h"
+#include "rounds.h"
 #include "sysfs.h"
 
 #define PAGES		(MEMORY_SIZE / 4096)
@@ -391,7 +392,7 @@ TEST_F_TIMEOUT(i40evf, buffer_that_is_not_posted_again, TEST_SECONDS)
 	if (!track(_metadata, w))
 		SKIP(return, "no PRE_COPY");
 	drop_answers(w);
-	for (i = 0; i < 64; i++) {
+	for (i = 0; i < rounds(64, 20); i++) {
 		unsigned int at = w->f.arq, then = (at + 1) % AQ_ENTRIES;
 
 		ASSERT_EQ(0, ask(w, at));
@@ -463,7 +464,7 @@ TEST_F_TIMEOUT(i40evf, adminq_in_memory_that_is_unmapped, TEST_SECONDS)
 		SKIP(return, "an unmap tells nothing there");
 	if (!track(_metadata, w))
 		SKIP(return, "no PRE_COPY");
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < rounds(50, 12); i++) {
 		struct pages real, reported = {};
 
 		ASSERT_EQ(0, vfio_map_dma(world_user(w), w->f.memory, FAR,

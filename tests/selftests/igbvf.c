@@ -10,6 +10,7 @@
 
 #include "igbvf_fixture.h"
 #include "clock.h"
+#include "rounds.h"
 
 /* For both: of DCA */
 #define IGBVF_RING_CACHE	0x14
@@ -493,7 +494,7 @@ TEST_F_TIMEOUT(igbvf, two_hundred_moves, TEST_SECONDS)
 	long start = now_ms();
 	int i;
 
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < (int)rounds(200, 60); i++) {
 		world_post(w);
 		first = w->sequence + 1;
 		send_some(_metadata, w, 1 + i % 7);

@@ -14,6 +14,7 @@
 #include "job.h"
 #include "kmsg.h"
 #include "records.h"
+#include "rounds.h"
 
 /*
  * Resets
@@ -202,7 +203,8 @@ TEST_F_TIMEOUT(igbvf, hostile_states, TEST_SECONDS)
 	ASSERT_EQ(0, world_save(w));
 	for (i = 0; i < VFS; i++) {
 		m[i] = (struct mutation){
-			.w = w, .vf = i, .step = VFS, .random = 500,
+			.w = w, .vf = i, .step = rounds(VFS, 5 * VFS),
+			.random = rounds(500, 60),
 		};
 		ASSERT_EQ(0, vfio_bus_master(&w->users[i], true));
 		job[i] = (struct job){ .run = mutate, .arg = &m[i] };

@@ -12,6 +12,7 @@
 #include "edu.h"
 #include "job.h"
 #include "migration_fixture.h"
+#include "rounds.h"
 
 #define CONFIG	VFIO_PCI_CONFIG_REGION_INDEX
 
@@ -397,10 +398,10 @@ TEST_F_TIMEOUT(migration, close_while_it_is_written, TESTMIG_SECONDS)
 {
 	struct writer writer = { .saved = &self->saved };
 	struct job job;
-	int i;
+	unsigned int i;
 
 	self->disordered = true;
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < rounds(50, 12); i++) {
 		ASSERT_EQ(0, mig_set_state(&self->t.user, RESUMING,
 					   &writer.fd));
 		ASSERT_EQ(0, job_start(&job, write_all, &writer));

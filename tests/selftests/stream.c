@@ -14,6 +14,7 @@
 
 #include "kselftest_harness.h"
 #include "records.h"
+#include "rounds.h"
 #include "testmig.h"
 
 #define SEED	7
@@ -255,7 +256,7 @@ TEST_F_TIMEOUT(stream, every_byte_damaged, TESTMIG_SECONDS)
 	size_t i;
 
 	ASSERT_EQ(0, make_short(self));
-	for (i = 0; i < self->made.len; i++) {
+	for (i = 0; i < self->made.len; i += rounds(1, 3)) {
 		self->made.bytes[i] ^= 1 << i % 8;
 		check_refused(_metadata, &self->t, &self->made);
 		self->made.bytes[i] ^= 1 << i % 8;
@@ -353,7 +354,7 @@ TEST_F_TIMEOUT(stream, noise, TESTMIG_SECONDS)
 	unsigned int seed = 1, i;
 	size_t at;
 
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < rounds(50, 16); i++) {
 		self->made.len = rand_r(&seed) % MIG_STREAM_MAX;
 		for (at = 0; at < self->made.len; at++)
 			self->made.bytes[at] = rand_r(&seed) >> 8;
@@ -559,7 +560,7 @@ TEST_F_TIMEOUT(stream, changed_at_random, TESTMIG_SECONDS)
 {
 	unsigned int seed = 1, i, accepted = 0;
 
-	for (i = 0; i < 150; i++) {
+	for (i = 0; i < rounds(150, 40); i++) {
 		self->made = self->saved;
 		self->made.bytes[rand_r(&seed) % STATE_AT] = rand_r(&seed) >> 8;
 		if (rand_r(&seed) % 2)

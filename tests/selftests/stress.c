@@ -4,8 +4,8 @@
  * compared with what it was.  Lab devices: igb, virtio-net, nvme, edu; more of
  * virtio-net and nvme are used too.
  *
- * Usage: stress [PERCENT [SEED]]: more or fewer rounds; the seed of an earlier
- * run.  STRESS_PERCENT and STRESS_SEED in the environment do the same.
+ * Usage: stress [PERCENT [SEED]]: more or fewer rounds than "make check-long" has;
+ * the seed of an earlier run.  STRESS_PERCENT and STRESS_SEED in the environment do the same.
  *
  * Nothing here waits for ever, but the kernel may: the work is done in a child,
  * and its parent reports the stacks when there is no progress.
@@ -30,6 +30,7 @@
 #include "health.h"
 #include "kmsg.h"
 #include "stress/stress.h"
+#include "rounds.h"
 
 /* Seconds without progress, after which it is a hang */
 #define STALL 150
@@ -211,8 +212,7 @@ int main(int argc, char **argv)
 		return victim(argv[2], argv[3]);
 
 	text = setting(argc, argv, 1, "STRESS_PERCENT");
-	if (text)
-		percent = atoi(text);
+	percent = text ? (unsigned int)atoi(text) : rounds(100, 25);
 	text = setting(argc, argv, 2, "STRESS_SEED");
 	seed = text ? strtoull(text, NULL, 0) : now_ns();
 

@@ -11,7 +11,7 @@
 #include "stress.h"
 
 __thread struct test *current;
-unsigned int percent = 100;
+unsigned int percent;
 uint64_t seed;
 unsigned long *progress_made;
 int kmsg;
