@@ -1,17 +1,23 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The PCI devices of the lab host. Each sits below a root port of its own: the
-# VFs take that port's bus numbers, and the port can be hot-unplugged. QEMU ids:
-# rpN the port, NAMEn the device, both from 0, n for each name.
+# The PCI devices of the lab host. Each Express device sits below a root port of its
+# own: the VFs take that port's bus numbers, and the device can be hot-unplugged.
+# QEMU ids: rpN the port, NAMEn the device, both from 0, n for each name.
+#
+# The machine always has all ports (qemu.sh). What is plugged into them comes with
+# QEMU's command line when the lab host boots, and is hot-plugged when it goes on
+# from where it was saved; conventional devices are found by a rescan then.
 
 # Every device_NAME function below is one kind, with _ for -.
 readonly DEVICES='igb virtio-net nvme edu vga'
 
-QEMU_DEVICES=()
+# BACKENDS: of QEMU's command line; PLUGGED and CONVENTIONAL: devices, in JSON
+BACKENDS=() PLUGGED=() CONVENTIONAL=()
 PEER_SIDE='' PEER_DIRECTORY=''
 MODEL_PIDS=()
-PORTS=0
+# Of all ports the next one for a device, and the next one for the lab's own NICs
+NEXT_PORT=0 LAST_PORT=$((PORTS - 1))
 declare -A DEVICE_COUNT=()
 
 # add_devices LIST DIR: LIST is igb,virtio-net:2,...; DIR takes backing files.
@@ -31,11 +37,30 @@ add_devices()
 	done
 }
 
-# Sets PORT.
-add_root_port()
+# plug DRIVER PROPERTIES: a device; PROPERTIES in JSON
+plug() { PLUGGED+=("{\"driver\":\"$1\",$2}"); }
+
+# conventional DRIVER ID: a device on bus 0
+conventional()
 {
-	PORT=rp$((PORTS++))
-	QEMU_DEVICES+=(-device "pcie-root-port,id=$PORT,bus=pcie.0,chassis=$PORTS,slot=$PORTS")
+	local place=${#CONVENTIONAL[@]}
+
+	[ "$place" -lt ${#CONVENTIONAL_PLACES[@]} ] || die "more than ${#CONVENTIONAL_PLACES[@]} conventional devices"
+	CONVENTIONAL+=("{\"driver\":\"$1\",\"id\":\"$2\",\"bus\":\"pcie.0\",\"addr\":\"${CONVENTIONAL_PLACES[place]}\"}")
+}
+
+# next_port: sets PORT.
+next_port()
+{
+	[ "$NEXT_PORT" -le "$LAST_PORT" ] || die "more devices than the $PORTS root ports"
+	PORT=rp$((NEXT_PORT++))
+}
+
+# plug_nic NETDEV MAC: a NIC of the lab's own
+plug_nic()
+{
+	[ "$NEXT_PORT" -le "$LAST_PORT" ] || die "more devices than the $PORTS root ports"
+	plug virtio-net-pci "\"bus\":\"rp$((LAST_PORT--))\",\"netdev\":\"$1\",\"mac\":\"$2\""
 }
 
 # nic_mac KIND NUMBER FUNCTION: stable addresses, so that a test can name them.
@@ -53,7 +78,7 @@ join_peer()
 {
 	PEER_SIDE=$1 PEER_DIRECTORY=$2
 	peer_netdev management
-	QEMU_DEVICES+=(-device "virtio-net-pci,netdev=management,mac=$(nic_mac 9 0 0)")
+	plug_nic management "$(nic_mac 9 0 0)"
 }
 
 # peer_netdev ID: a's end listens, b's connects when it can.
@@ -62,7 +87,7 @@ peer_netdev()
 	local options=server=on
 
 	[ "$PEER_SIDE" = a ] || options=server=off,reconnect-ms=500
-	QEMU_DEVICES+=(-netdev "stream,id=$1,$options,addr.type=unix,addr.path=$PEER_DIRECTORY/$1")
+	BACKENDS+=(-netdev "stream,id=$1,$options,addr.type=unix,addr.path=$PEER_DIRECTORY/$1")
 }
 
 # An Intel 82576: 7 VFs (8086:10ca). A hub without other ports: nothing outside,
@@ -70,13 +95,13 @@ peer_netdev()
 # device of the same number is on the same network.
 device_igb()
 {
-	add_root_port
+	next_port
 	if [ -n "$PEER_SIDE" ]; then
 		peer_netdev "igb$1-peer"
-		QEMU_DEVICES+=(-netdev "hubport,id=igb$1-out,hubid=$((100 + $1)),netdev=igb$1-peer")
+		BACKENDS+=(-netdev "hubport,id=igb$1-out,hubid=$((100 + $1)),netdev=igb$1-peer")
 	fi
-	QEMU_DEVICES+=(-netdev "hubport,id=igb$1-net,hubid=$((100 + $1))"
-		       -device "igb,id=igb$1,bus=$PORT,netdev=igb$1-net,mac=$(nic_mac 1 "$1" 0)")
+	BACKENDS+=(-netdev "hubport,id=igb$1-net,hubid=$((100 + $1))")
+	plug igb "\"id\":\"igb$1\",\"bus\":\"$PORT\",\"netdev\":\"igb$1-net\",\"mac\":\"$(nic_mac 1 "$1" 0)\""
 }
 
 # virtio-net with 4 VFs, all on one hub, DMA through the IOMMU.
@@ -84,14 +109,14 @@ device_virtio_net()
 {
 	local id=virtio-net$1 function properties
 
-	add_root_port
+	next_port
 	for function in 4 3 2 1 0; do
-		properties=sriov-pf=$id
-		[ "$function" -gt 0 ] || properties=id=$id
-		properties+=,bus=$PORT,addr=0x0.$function,iommu_platform=on
-		properties+=,netdev=$id-net$function,mac=$(nic_mac 2 "$1" "$function")
-		QEMU_DEVICES+=(-netdev "hubport,id=$id-net$function,hubid=$((200 + $1))"
-			       -device "virtio-net-pci,$properties")
+		properties="\"sriov-pf\":\"$id\""
+		[ "$function" -gt 0 ] || properties="\"id\":\"$id\""
+		properties+=",\"bus\":\"$PORT\",\"addr\":\"0x0.$function\",\"iommu_platform\":true"
+		properties+=",\"netdev\":\"$id-net$function\",\"mac\":\"$(nic_mac 2 "$1" "$function")\""
+		BACKENDS+=(-netdev "hubport,id=$id-net$function,hubid=$((200 + $1))")
+		plug virtio-net-pci "$properties"
 	done
 }
 
@@ -101,26 +126,26 @@ device_nvme()
 {
 	local id=nvme$1 properties
 
-	add_root_port
+	next_port
 	truncate -s 64M "$2/$id.img"
-	properties=serial=lab-$id,subsys=$id-subsys,bus=$PORT,max_ioqpairs=10,msix_qsize=11
-	properties+=,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4
-	QEMU_DEVICES+=(-blockdev "driver=file,filename=$2/$id.img,node-name=$id-disk"
-		       -device "nvme-subsys,id=$id-subsys,nqn=$id"
-		       -device "nvme,id=$id,$properties"
-		       -device "nvme-ns,bus=$id,drive=$id-disk,nsid=1")
+	properties="\"id\":\"$id\",\"serial\":\"lab-$id\",\"subsys\":\"$id-subsys\",\"bus\":\"$PORT\""
+	properties+=',"max_ioqpairs":10,"msix_qsize":11,"sriov_max_vfs":4,"sriov_vq_flexible":8,"sriov_vi_flexible":4'
+	BACKENDS+=(-blockdev "driver=file,filename=$2/$id.img,node-name=$id-disk"
+		   -device "nvme-subsys,id=$id-subsys,nqn=$id")
+	plug nvme "$properties"
+	plug nvme-ns "\"bus\":\"$id\",\"drive\":\"$id-disk\",\"nsid\":1"
 }
 
 # QEMU's teaching device: a plain function without SR-IOV, and not PCI Express.
 device_edu()
 {
-	QEMU_DEVICES+=(-device "edu,id=edu$1,bus=pcie.0")
+	conventional edu "edu$1"
 }
 
 # A VGA adapter that the lab host does not need: its console is the serial port.
 device_vga()
 {
-	QEMU_DEVICES+=(-device "VGA,id=vga$1,bus=pcie.0")
+	conventional VGA "vga$1"
 }
 
 # add_model RUN COMMAND: devices of ours. The command is started in the build root
@@ -155,17 +180,16 @@ add_model()
 # add_function SOCKET: ids are model0, model0.1, ...
 add_function()
 {
-	add_root_port
-	QEMU_DEVICES+=(-device "$(printf '{"driver":"vfio-user-pci","id":"%s","bus":"%s","socket":{"type":"unix","path":"%s"}}' \
-			  "${1##*/}" "$PORT" "$1")")
+	next_port
+	plug vfio-user-pci "\"id\":\"${1##*/}\",\"bus\":\"$PORT\",\"socket\":{\"type\":\"unix\",\"path\":\"$1\"}"
 }
 
 add_control()
 {
 	local id=${1##*/}
 
-	QEMU_DEVICES+=(-chardev "socket,id=$id-control,path=$1.control"
-		       -device "virtserialport,chardev=$id-control,name=lab.$id")
+	BACKENDS+=(-chardev "socket,id=$id-control,path=$1.control")
+	plug virtserialport "\"chardev\":\"$id-control\",\"name\":\"lab.$id\""
 }
 
 # The model sends to SOCKET.peer, and to SOCKET.pair: in a pair that is the wire
@@ -174,8 +198,8 @@ add_wire()
 {
 	local socket=$1 id=${1##*/}
 
-	QEMU_DEVICES+=(-netdev "dgram,id=$id-wire,local.type=unix,local.path=$socket.peer,remote.type=unix,remote.path=$socket.wire"
-		       -device "virtio-net-pci,netdev=$id-wire,mac=$(nic_mac 3 "$2" 0)")
+	BACKENDS+=(-netdev "dgram,id=$id-wire,local.type=unix,local.path=$socket.peer,remote.type=unix,remote.path=$socket.wire")
+	plug_nic "$id-wire" "$(nic_mac 3 "$2" 0)"
 	[ -n "$PEER_SIDE" ] || return 0
 	ln -s "$socket.wire" "$PEER_DIRECTORY/$id-$PEER_SIDE"
 	ln -s "$PEER_DIRECTORY/$id-$([ "$PEER_SIDE" = a ] && echo b || echo a)" "$socket.pair"

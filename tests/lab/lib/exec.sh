@@ -35,7 +35,10 @@ enter_root()
 		mount --rbind "$dir" "$root$dir"
 	done
 	link_kernels "$root" "$cache"
-	export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+	# What was compiled before, in any checkout, is taken from the cache.
+	mkdir -p "$cache/ccache"
+	export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$checkout CCACHE_NOHASHDIR=y CCACHE_MAXSIZE=1G
+	export PATH=/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 	[ -d "$root$cwd" ] || cwd=/
 	# shellcheck disable=SC2016 # the inner shell's arguments
 	exec chroot "$root" /bin/sh -c 'cd "$1" && shift && exec "$@"' sh "$cwd" "$@"

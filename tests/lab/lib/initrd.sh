@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The lab host's initrd: busybox and the few modules that reach the disks and
-# the shares, made once a kernel, and initrd/init, added at each start.
+# the shares, made once a kernel, and what is in initrd/, added at each boot.
 
 # What initrd/init loads.
 readonly INITRD_MODULES='virtio_pci virtio_blk ext4 crc32c_generic crc32c-intel
@@ -65,5 +65,5 @@ build_initrd()
 add_init()
 {
 	cp "$1" "$2"
-	(cd "$LAB/initrd" && echo init | cpio -o -H newc --quiet) >>"$2"
+	(cd "$LAB/initrd" && printf '%s\n' init shares start | cpio -o -H newc --quiet) >>"$2"
 }

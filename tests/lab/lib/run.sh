@@ -6,7 +6,10 @@
 # as /lab. All of it goes when the run ends.
 
 RUN=
+BEGAN=
+QEMU_BEGAN=
 KERNEL=
+IMAGE=
 GUEST=
 QEMU_PID=
 HELPERS=()
@@ -21,39 +24,60 @@ end_run()
 	[ -z "$RUN" ] || rm -rf "$RUN"
 }
 
-# prepare_run KERNEL-NAME OUT: sets RUN, KERNEL, GUEST. Without OUT what the lab
+# prepare_run KERNEL-NAME OUT: sets RUN, KERNEL, IMAGE, GUEST. Without OUT what the lab
 # host writes to /out is kept only if the command fails (keep_output).
 prepare_run()
 {
-	local image out=$2
+	local out=$2
 
-	image=$(host_image)
+	IMAGE=$(host_image)
 	KERNEL=$(kernel "$1")
 	GUEST=$(guest)
-	hold "$image" "$KERNEL" "$GUEST"
-	mkdir -p "$CACHE/run"
-	# A run that was killed outright could not clean up.
-	discard_unheld "$CACHE"/run/*
-	RUN=$(mktemp -d "$CACHE/run/XXXXXX")
-	hold "$RUN"
+	hold "$IMAGE" "$KERNEL" "$GUEST"
+	new_run
 	trap end_run EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	mkdir -p "$RUN/share/guest"
-	# The lab host's services are not all root.
-	chmod 755 "$RUN" "$RUN/share"
+	make_run_directory "$RUN"
 	if [ -n "$out" ]; then
 		mkdir -p "$out"
+		rmdir "$RUN/out"
 		ln -s "$(readlink -f "$out")" "$RUN/out"
-	else
-		mkdir "$RUN/out"
 	fi
+	share_modules "$1"
+}
+
+# new_run: sets RUN. The lock keeps another lab, which starts now, from taking it for
+# one that was killed outright and could not clean up.
+new_run()
+{
+	local lock
+
+	mkdir -p "$CACHE/run"
+	exec {lock}>"$CACHE/run.lock"
+	flock "$lock"
+	discard_unheld "$CACHE"/run/*
+	RUN=$(mktemp -d "$CACHE/run/XXXXXX")
+	hold "$RUN"
+	exec {lock}>&-
+}
+
+# What QEMU's command line names
+make_run_directory()
+{
+	mkdir -p "$1/share/guest" "$1/share/stages" "$1/out"
+	# The lab host's services are not all root.
+	chmod 755 "$1" "$1/share"
+}
+
+# make_disks ROOT MODULES FORMAT DIR: overlays of these
+make_disks()
+{
 	# shellcheck disable=SC2016 # the inner shell's arguments
 	(in_build_root sh -euc '
-		qemu-img create -q -f qcow2 -F raw -b "$2" "$1/root.qcow2"
-		qemu-img create -q -f qcow2 -F raw -b "$3" "$1/modules.qcow2"' \
-		sh "$RUN" "$image/root.img" "$KERNEL/modules.img") || die "cannot make the lab host's disks"
-	share_modules "$1"
+		qemu-img create -q -f qcow2 -F "$3" -b "$1" "$4/root.qcow2"
+		qemu-img create -q -f qcow2 -F "$3" -b "$2" "$4/modules.qcow2"' \
+		sh "$@") || die "cannot make the lab host's disks"
 }
 
 # share_modules KERNEL-NAME: the work tree's modules for that kernel, so that
@@ -78,17 +102,23 @@ share_modules()
 	rm -rf "$RUN/modules"
 }
 
-# run_command SECONDS COMMAND...: the lab host's command and its status.
+# run_command SECONDS BOOTED APPEND COMMAND...: the lab host's command and its status.
+# With BOOTED it begins where that was saved.
 run_command()
 {
-	local timeout=$1 deadline=$((SECONDS + $1)) status=0
+	local timeout=$1 booted=$2 append=$3 deadline=$((SECONDS + $1)) status=0
 
-	shift
+	shift 3
 	printf '%q ' "$@" >"$RUN/share/command"
 	rm -f "$RUN/out/console.log"
-	mkfifo "$RUN/out.pipe"
+	if [ -n "$booted" ]; then
+		make_disks "$booted/root.qcow2" "$booted/modules.qcow2" qcow2 "$RUN"
+	else
+		make_disks "$IMAGE/root.img" "$KERNEL/modules.img" raw "$RUN"
+	fi
 	while :; do
-		boot_once "$((deadline - SECONDS))" || status=$?
+		qemu_machine "$RUN" "$KERNEL" "$memory" "$append"
+		boot_once "$((deadline - SECONDS))" "$booted" || status=$?
 		if [ "$status" -ne 0 ]; then
 			say "timeout after $timeout s"
 			explain_end
@@ -97,6 +127,7 @@ run_command()
 		[ -e "$RUN/share/rebooting" ] || break
 		rm "$RUN/share/rebooting"
 		say "the lab host reboots"
+		booted=
 	done
 	if [ ! -e "$RUN/share/status" ]; then
 		say "the lab host died: the command has no status"
@@ -109,22 +140,31 @@ run_command()
 explain_end()
 {
 	cat "$RUN/qemu.log" >&2
+	cp "$RUN/qemu.log" "$RUN/out/"
 	say "the end of the console:"
 	tail -n 40 "$RUN/out/console.log" | tr -d '\r' >&2
 }
 
-# boot_once SECONDS: one QEMU, until it ends; fails if it had to be ended.
+# boot_once SECONDS BOOTED: one QEMU, until it ends; fails if it had to be ended.
 boot_once()
 {
-	local reader sleeper writer ended=
+	local reader sleeper writer ended='' booted=$2
 
+	if [ -n "$booted" ]; then
+		qemu_devices
+		QEMU+=(-incoming defer)
+	else
+		qemu_devices_plugged
+	fi
+	start_qemu
 	helper cat "$RUN/out.pipe"
 	reader=$!
-	(in_build_root "${QEMU[@]}" -serial chardev:console \
-		-chardev "file,id=console,path=$RUN/out/console.log,append=on") </dev/null >"$RUN/qemu.log" 2>&1 &
-	QEMU_PID=$!
 	helper sleep "$1"
 	sleeper=$!
+	if [ -n "$booted" ] && ! go_on "$booted"; then
+		say "the lab host does not go on from $booted"
+		kill -KILL "$QEMU_PID" 2>/dev/null
+	fi
 	wait -n -p ended "$QEMU_PID" "$sleeper" || :
 	kill -KILL "$QEMU_PID" "$sleeper" 2>/dev/null || :
 	wait "$QEMU_PID" "$sleeper" 2>/dev/null || :
@@ -137,6 +177,38 @@ boot_once()
 	[ "$ended" != "$sleeper" ]
 }
 
+start_qemu()
+{
+	QEMU_BEGAN=$EPOCHREALTIME
+	(in_build_root "${QEMU[@]}" -serial chardev:console \
+		-chardev "file,id=console,path=$RUN/out/console.log,append=on") </dev/null >"$RUN/qemu.log" 2>&1 &
+	QEMU_PID=$!
+}
+
+# note_times: OUT/times, for people who ask where the time goes: "STAGE SECONDS", since
+# 1970. QEMU starts, the firmware has ended, the initrd, systemd ("up") or the lab host
+# went on where it was saved ("resumed"), the command starts and has ended, QEMU is off.
+# "cpu": seconds of all processes together. After a reboot it is that of the last boot.
+note_times()
+{
+	local ended=$EPOCHREALTIME stage file stat
+
+	[ -d "$RUN/out" ] || return 0
+	read -r -a stat </proc/$$/stat
+	{
+		echo "begin $BEGAN"
+		echo "qemu $QEMU_BEGAN"
+		for file in "$RUN"/share/stages/*; do
+			[ -e "$file" ] || continue
+			stage=${file##*/}
+			echo "$stage $(stat -c %.3Y "$file")"
+			[ "$stage" != initrd ] || echo "firmware $(stat -c %.3Y "$file") $(cat "$file")" | awk '{ printf "%s %.3f\n", $1, $2 - $3 }'
+		done
+		echo "off $ended"
+		echo "cpu $(((stat[15] + stat[16]) / 100))"
+	} >"$RUN/out/times"
+}
+
 # helper COMMAND...: in the background, and not longer than this shell.
 helper()
 {
@@ -144,10 +216,12 @@ helper()
 	HELPERS+=($!)
 }
 
-# run_shell: the serial console is this terminal; ^A X ends it.
+# run_shell APPEND: the serial console is this terminal; ^A X ends it.
 run_shell()
 {
-	mkfifo "$RUN/out.pipe"
+	make_disks "$IMAGE/root.img" "$KERNEL/modules.img" raw "$RUN"
+	qemu_machine "$RUN" "$KERNEL" "$memory" "$1"
+	qemu_devices_plugged
 	helper cat "$RUN/out.pipe"
 	say "the lab host's console: log in is automatic, poweroff or ^A X ends it"
 	(in_build_root "${QEMU[@]}" -serial mon:stdio)
