@@ -12,7 +12,7 @@ CONFIG  += CONFIG_MDEV_PT_I40E_VF=m CONFIG_MDEV_PT_IGB_VF=m CONFIG_MDEV_PT_IGD=m
 CONFIG  += $(if $(EXTRA),CONFIG_SAMPLE_MDEV_PT=m CONFIG_MDEV_PT_TEST=m)
 KBUILD   = $(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(CONFIG) $(KFLAGS)
 
-.PHONY: all modules tests install uninstall demo check check-debug check-migration bench-access bench-migration shell clean help
+.PHONY: all modules tests install uninstall demo check check-long check-debug check-migration bench-access bench-migration shell clean help
 
 all: modules
 
@@ -36,7 +36,10 @@ demo:
 	tests/demo
 
 check:
-	tests/check $(KERNEL)
+	tests/check $(if $(T),--test $(T)) $(KERNEL)
+
+check-long:
+	tests/check --long $(KERNEL)
 
 check-debug:
 	tests/check debug-lockdep debug-kasan
@@ -62,6 +65,8 @@ help:
 	@echo 'make demo         the main job in a software lab: a VF becomes an mdev, libvirt'
 	@echo '                  gives it to a guest, traffic passes, guests move; as root, about 9 minutes at first'
 	@echo 'make check        static checks and selftests, kernels 6.1, 6.12 and 7.3; KERNEL=6.12: one'
+	@echo '                  T=trap, T=trap.config_space, T=guest-i40e: one test'
+	@echo 'make check-long   with all that is long and rare: 50 moves of guests, all rounds of all races'
 	@echo 'make check-debug  the selftests on lockdep and KASAN kernels, which it builds first'
 	@echo 'make check-migration  guests that move, under traffic, and that do not (KERNEL=, NIC=i40e;'
 	@echo '                  HOSTS=y: to another host)'

@@ -12,6 +12,6 @@ kernel=${1:-6.12}
 lab=tests/lab/lab
 
 $lab setup "$kernel"
-$lab exec -- make -s modules EXTRA=1 KDIR="/kernels/$kernel" BUILD="build/$kernel"
-$lab exec -- make -s tests BUILD="build/$kernel"
+$lab exec -- make -s -j"$(nproc)" modules EXTRA=1 KDIR="/kernels/$kernel" BUILD="build/$kernel"
+$lab exec -- make -s -j"$(nproc)" tests BUILD="build/$kernel"
 $lab run --kernel "$kernel" --devices edu -- "build/$kernel/selftests/bench/access"

@@ -13,9 +13,9 @@ kernel=${1:-6.12}
 lab=tests/lab/lab
 
 $lab setup "$kernel"
-$lab exec -- make -s modules EXTRA=1 KDIR="/kernels/$kernel" BUILD="build/$kernel"
-$lab exec -- make -s tests BUILD="build/$kernel"
+$lab exec -- make -s -j"$(nproc)" modules EXTRA=1 KDIR="/kernels/$kernel" BUILD="build/$kernel"
+$lab exec -- make -s -j"$(nproc)" tests BUILD="build/$kernel"
 models=$PWD/build/models
-$lab exec -- make -s -C tests/models BUILD="$models"
+$lab exec -- make -s -j"$(nproc)" -C tests/models BUILD="$models"
 $lab run --kernel "$kernel" --devices igb --model "$models/i40e-vf --vfs 2 --trusted" --timeout 2700 -- \
 	env NICS="${NICS:-virtio igb i40e}" tests/bench/migration-host "/src/build/$kernel" "${2:-5}"

@@ -12,7 +12,7 @@ kernel=${1:-6.12}
 lab=tests/lab/lab
 
 $lab setup "$kernel"
-$lab exec -- make -s modules EXTRA=1 KDIR="/kernels/$kernel" BUILD="build/$kernel"
-$lab exec -- make -s tests BUILD="build/$kernel"
+$lab exec -- make -s -j"$(nproc)" modules EXTRA=1 KDIR="/kernels/$kernel" BUILD="build/$kernel"
+$lab exec -- make -s -j"$(nproc)" tests BUILD="build/$kernel"
 $lab run --kernel "$kernel" --devices igb --timeout 600 -- \
 	tests/bench/tracking-host "/src/build/$kernel"
