@@ -188,9 +188,14 @@ TEST_F(fuzz, driver)
 	for (i = 0; i < ROUNDS; i++) {
 		n = i < VFS ? i : below(VFS);
 		f = &self->v.f[n];
-		if (i < VFS || one_in(40)) {
+		/*
+		 * Most packets are such that the queue stands until the next
+		 * reset, and the PF names its resources once a reset.
+		 */
+		if (i < VFS || one_in(20)) {
 			vf_command(&self->v, "%u reset-time 0", n);
 			vf_command(&self->v, "%u release", n);
+			vf_command(&self->v, "%u reset", n);
 			vf_command(&self->v, "%u spoof-check off", n);
 			vf_bus_master(f, true);
 			vsi[n] = vf_open(f);
