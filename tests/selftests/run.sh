@@ -93,7 +93,7 @@ run_case()
 	local names arguments=() name
 
 	names=$(cases "$1" "$2")
-	[ -n "$names" ] || { echo "# $1 has no case $2: $1 -l lists them"; exit 125; }
+	[ -n "$names" ] || { echo "# $1 has no case $2: $1 -l lists them"; exit 2; }
 	for name in $names; do
 		arguments+=(-r "$name")
 	done
