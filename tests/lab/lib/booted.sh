@@ -12,7 +12,8 @@ readonly SAVED_MEMORY=4G
 readonly RUN_APPEND='systemd.mask=serial-getty@ttyS0.service'
 
 # booted NAME: the directory of that kernel's; nothing with KVM, which boots as quickly,
-# and whose state is of one machine's CPU
+# and whose state is of one machine's CPU. The disks count with when they were made: one
+# that was made again from the same recipe is not the one that the saved kernel knows.
 booted()
 {
 	local image kernel root
@@ -22,6 +23,7 @@ booted()
 	[ "$(accelerator "$kernel")" = tcg ] || return 0
 	root=$(build_root)
 	artefact "booted/$1" "$(recipe_key "$image" "$kernel" "$root" "$LAB"/initrd/* \
+				"$(stat -c '%i %Y' "$image/root.img" "$kernel/modules.img")" \
 				"$(declare -f qmp_open qemu_machine qemu_ports qemu_share qemu_root_ports save)" \
 				"$COMMAND_LINE" "$RUN_APPEND" "$PORTS" "${CONVENTIONAL_PLACES[*]}")" 40 save_booted "$kernel" "$image"
 }
