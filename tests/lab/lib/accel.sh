@@ -16,11 +16,15 @@ accelerator()
 		return
 	fi
 	seen=$CACHE/accelerator-$(cat /proc/sys/kernel/random/boot_id)
-	if [ ! -s "$seen" ]; then
-		rm -f "$CACHE"/accelerator-*
-		probe_kvm "$1" >"$seen.$$"
-		mv "$seen.$$" "$seen"
-	fi
+	# Several lab hosts are saved at once.
+	{
+		flock 9
+		if [ ! -s "$seen" ]; then
+			rm -f "$CACHE"/accelerator-*
+			probe_kvm "$1" >"$CACHE/accelerator.new" 9>&-
+			mv "$CACHE/accelerator.new" "$seen"
+		fi
+	} 9>"$CACHE/accelerator.lock"
 	cat "$seen"
 }
 
