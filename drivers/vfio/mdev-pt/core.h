@@ -12,7 +12,7 @@
  * core_iommufd.c  the user's memory, also with iommufd
  * compat_region_info.c  region info on older kernels
  *
- * Migration has a header of its own: core_migration.h.
+ * Migration has a header of its own: migration/migration.h.
  */
 #ifndef _MDEV_PT_CORE_H
 #define _MDEV_PT_CORE_H

@@ -14,7 +14,7 @@
 
 #include "compat.h"
 #include "core.h"
-#include "core_migration.h"
+#include "migration/migration.h"
 
 static const struct mdev_pt_vendor_ops no_vendor_ops;
 

@@ -16,7 +16,7 @@
 #include <linux/sysfs.h>
 
 #include "core.h"
-#include "core_migration.h"
+#include "migration/migration.h"
 
 /*
  * struct iommu_group is private to the IOMMU core; its kobject is what the

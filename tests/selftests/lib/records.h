@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The records of a migration stream, as core_stream.c has them: hostile streams
+ * The records of a migration stream, as migration/stream.c has them: hostile streams
  * have right checksums, too
  */
 #ifndef _SELFTESTS_RECORDS_H

@@ -7,7 +7,7 @@
  * session.c   a short conversation with the PF of our own
  * regs.h      registers, descriptors, messages
  *
- * Locks, outermost first; core_migration.h has those around them:
+ * Locks, outermost first; ../../migration/migration.h has those around them:
  *
  *	i40e_vf::lock
  *	  i40e_vf::written_lock

@@ -8,8 +8,8 @@
 #include <linux/kobject.h>
 #include <linux/sysfs.h>
 
-#include "core.h"
-#include "core_migration.h"
+#include "../core.h"
+#include "migration.h"
 
 static struct mdev_pt_migration *to_migration(struct kobject *kobj)
 {

@@ -2,16 +2,16 @@
 /*
  * Live migration: what its parts share
  *
- * core_migration.c  the state machine
- * core_stream.c     the data file and the format of what goes through it
- * core_sysfs.c      what of it is seen in sysfs
- * core_dirty.c      which pages the function wrote to, and whom to tell
- * core_pin.c        how a type1 container is told, and asks
- * core_posts.c      what was posted to a ring, and what was written
- * core_queue.c      rings whose registers the vendor names; their state
- * core_queue_track.c  the same, while pages are tracked
- * core_ring.c       rings that the vendor attaches to their tails
- * core_doorbell.c   the pages of a BAR whose writes are seen while pages are tracked
+ * state.c  the state machine
+ * stream.c     the data file and the format of what goes through it
+ * sysfs.c      what of it is seen in sysfs
+ * dirty.c      which pages the function wrote to, and whom to tell
+ * pins.c        how a type1 container is told, and asks
+ * posts.c      what was posted to a ring, and what was written
+ * queue.c      rings whose registers the vendor names; their state
+ * queue_track.c  the same, while pages are tracked
+ * ring.c       rings that the vendor attaches to their tails
+ * doorbell.c   the pages of a BAR whose writes are seen while pages are tracked
  *
  * Locks, outermost first:
  *
@@ -37,8 +37,8 @@
  * dma_unmap() of the container holds a lock that may be waited for with the
  * container's own held: it takes none of these, and waits for nobody for ever.
  */
-#ifndef _MDEV_PT_CORE_MIGRATION_H
-#define _MDEV_PT_CORE_MIGRATION_H
+#ifndef _MDEV_PT_MIGRATION_H
+#define _MDEV_PT_MIGRATION_H
 
 #include <linux/kobject.h>
 #include <linux/list.h>
@@ -221,7 +221,7 @@ struct mdev_pt_migration {
 	u64 resume_us;
 };
 
-/* core_migration.c */
+/* state.c */
 int mdev_pt_migration_create(struct mdev_pt_device *pt);
 void mdev_pt_migration_destroy(struct mdev_pt_device *pt);
 int mdev_pt_migration_show(struct mdev_pt_device *pt);
@@ -239,10 +239,10 @@ void mdev_pt_migration_error(struct mdev_pt_migration *mig);
 int mdev_pt_feature_data_size(struct mdev_pt_device *pt, u32 flags,
 			      void __user *arg, size_t argsz);
 
-/* core_sysfs.c */
+/* sysfs.c */
 extern const struct kobj_type mdev_pt_migration_ktype;
 
-/* core_stream.c */
+/* stream.c */
 struct mdev_pt_stream *mdev_pt_stream_save(struct mdev_pt_device *pt);
 struct mdev_pt_stream *mdev_pt_stream_load(struct mdev_pt_device *pt);
 struct file *mdev_pt_stream_file(struct mdev_pt_stream *stream);
@@ -254,7 +254,7 @@ void mdev_pt_stream_fail(struct mdev_pt_stream *stream, int error);
 void mdev_pt_stream_end(struct mdev_pt_stream *stream);
 size_t mdev_pt_stream_size(struct mdev_pt_device *pt);
 
-/* core_dirty.c */
+/* dirty.c */
 void mdev_pt_dirty_init(struct mdev_pt_tracker *t);
 int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode);
 void mdev_pt_dirty_stop(struct mdev_pt_device *pt);
@@ -268,7 +268,7 @@ int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
 		       size_t length, struct iova_bitmap *bitmap);
 void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error);
 
-/* core_pin.c */
+/* pins.c */
 void mdev_pt_pin_init(struct mdev_pt_tracker *t);
 void mdev_pt_pin_begin(struct mdev_pt_device *pt);
 void mdev_pt_pin_end(struct mdev_pt_device *pt);
@@ -277,7 +277,7 @@ int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page, u64 count);
 bool mdev_pt_guard(struct mdev_pt_device *pt, u64 iova, u64 len);
 void mdev_pt_unguard(struct mdev_pt_device *pt, u64 iova, u64 len);
 
-/* core_doorbell.c */
+/* doorbell.c */
 bool mdev_pt_doorbell_fits(struct mdev_pt_device *pt, unsigned int bar,
 			   u64 register_offset);
 int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
@@ -296,10 +296,10 @@ int mdev_pt_doorbell_write(struct mdev_pt_device *pt,
 			   struct mdev_pt_doorbell *db, u32 offset, u32 value);
 void mdev_pt_doorbells_look(struct mdev_pt_device *pt);
 
-/* core_queue.c */
+/* queue.c */
 void mdev_pt_queues_end(struct mdev_pt_device *pt);
 
-/* core_queue_track.c */
+/* queue_track.c */
 void mdev_pt_queues_begin(struct mdev_pt_device *pt);
 bool mdev_pt_queues_look(struct mdev_pt_device *pt, bool all);
 void mdev_pt_queues_finish(struct mdev_pt_device *pt);
@@ -307,7 +307,7 @@ void mdev_pt_queues_forward(struct mdev_pt_device *pt,
 			    struct mdev_pt_doorbell *db);
 int mdev_pt_queues_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db);
 
-/* core_ring.c */
+/* ring.c */
 void mdev_pt_rings_end(struct mdev_pt_device *pt);
 void mdev_pt_rings_reset(struct mdev_pt_device *pt);
 bool mdev_pt_rings_look(struct mdev_pt_device *pt, bool all);
@@ -322,4 +322,4 @@ static inline __le32 *mdev_pt_doorbell_register(struct mdev_pt_doorbell *db,
 	return &db->shadow[(offset - db->offset) / 4];
 }
 
-#endif /* _MDEV_PT_CORE_MIGRATION_H */
+#endif /* _MDEV_PT_MIGRATION_H */

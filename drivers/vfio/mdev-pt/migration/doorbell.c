@@ -17,9 +17,9 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "compat.h"
-#include "core.h"
-#include "core_migration.h"
+#include "../compat.h"
+#include "../core.h"
+#include "migration.h"
 
 static struct mdev_pt_doorbell *find(struct mdev_pt_device *pt,
 				     unsigned int bar, u64 offset)

@@ -4,8 +4,8 @@
  *
  * Knows descriptors, and no register: who does says where tail and head are.
  */
-#ifndef _MDEV_PT_CORE_POSTS_H
-#define _MDEV_PT_CORE_POSTS_H
+#ifndef _MDEV_PT_POSTS_H
+#define _MDEV_PT_POSTS_H
 
 #include <linux/mdev_pt.h>
 
@@ -46,4 +46,4 @@ void mdev_pt_posts_stopped(struct mdev_pt_device *pt, struct mdev_pt_posts *p);
 void mdev_pt_posts_end(struct mdev_pt_device *pt, struct mdev_pt_posts *p);
 void mdev_pt_posts_free(struct mdev_pt_posts *p);
 
-#endif /* _MDEV_PT_CORE_POSTS_H */
+#endif /* _MDEV_PT_POSTS_H */

@@ -21,12 +21,12 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
-#include "core.h"
-#include "core_migration.h"
+#include "../compat.h"
+#include "../core.h"
+#include "migration.h"
 
 #define CREATE_TRACE_POINTS
-#include "core_trace.h"
+#include "trace.h"
 
 #ifdef VFIO_MIGRATION_PRE_COPY
 #define MIGRATION_FLAGS \

@@ -6,7 +6,7 @@
  * which the query reads.  Or by its type1 container, which takes all memory for
  * dirty until a page is pinned through it; from then on, and for ever, it
  * reports the pages that were pinned since the last query, so that pinning and
- * unpinning a page marks it: core_pin.c.
+ * unpinning a page marks it: pins.c.
  *
  * A thread watches the rings while somebody asks, and only then.
  */
@@ -18,10 +18,10 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "compat.h"
-#include "core.h"
-#include "core_migration.h"
-#include "core_trace.h"
+#include "../compat.h"
+#include "../core.h"
+#include "migration.h"
+#include "trace.h"
 
 /*
  * How often the watcher looks at doorbells: at once after one was rung, and then

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the two halves of queues share: core_queue.c, core_queue_track.c */
-#ifndef _MDEV_PT_CORE_QUEUE_H
-#define _MDEV_PT_CORE_QUEUE_H
+/* What the two halves of queues share: queue.c, queue_track.c */
+#ifndef _MDEV_PT_QUEUE_H
+#define _MDEV_PT_QUEUE_H
 
 #include <linux/mdev_pt.h>
 
-#include "core_migration.h"
-#include "core_posts.h"
+#include "migration.h"
+#include "posts.h"
 
 /* The registers of one queue, in the order in which they are written */
 struct mdev_pt_queue_regs {
@@ -53,4 +53,4 @@ int mdev_pt_queue_regs_read(struct mdev_pt_device *pt,
 			    const struct mdev_pt_queue_map *map,
 			    struct mdev_pt_queue_regs *regs);
 
-#endif /* _MDEV_PT_CORE_QUEUE_H */
+#endif /* _MDEV_PT_QUEUE_H */

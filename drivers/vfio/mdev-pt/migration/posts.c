@@ -12,9 +12,9 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#include "core.h"
-#include "core_migration.h"
-#include "core_posts.h"
+#include "../core.h"
+#include "migration.h"
+#include "posts.h"
 
 /* Buffers of one descriptor: header and packet */
 #define MAX_BUFFERS	2

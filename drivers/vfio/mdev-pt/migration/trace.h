@@ -3,13 +3,13 @@
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM mdev_pt
 
-#if !defined(_MDEV_PT_CORE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
-#define _MDEV_PT_CORE_TRACE_H
+#if !defined(_MDEV_PT_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _MDEV_PT_TRACE_H
 
 #include <linux/device.h>
 #include <linux/tracepoint.h>
 
-#include "compat.h"
+#include "../compat.h"
 
 /* States are the numbers of enum vfio_device_mig_state. */
 TRACE_EVENT(mdev_pt_state,
@@ -91,10 +91,10 @@ TRACE_EVENT(mdev_pt_dirty,
 		  __entry->len)
 );
 
-#endif /* _MDEV_PT_CORE_TRACE_H */
+#endif /* _MDEV_PT_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_FILE core_trace
+#define TRACE_INCLUDE_FILE trace
 #include <trace/define_trace.h>

@@ -10,9 +10,9 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "core.h"
-#include "core_migration.h"
-#include "core_posts.h"
+#include "../core.h"
+#include "migration.h"
+#include "posts.h"
 
 /* Descriptors read at once, in bytes */
 #define BATCH		1024

@@ -3,14 +3,14 @@
  * Queues: descriptor rings whose registers the vendor names; how they are stopped,
  * saved, loaded and started
  *
- * core_queue_track.c has what happens to them while dirty pages are tracked.
+ * queue_track.c has what happens to them while dirty pages are tracked.
  */
 
 #include <linux/iopoll.h>
 #include <linux/slab.h>
 
-#include "core.h"
-#include "core_queue.h"
+#include "../core.h"
+#include "queue.h"
 
 /* How long a queue may take to stop or to start. 82576: some us. */
 #define QUEUE_TIMEOUT_US	100000

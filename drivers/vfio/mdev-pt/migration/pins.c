@@ -22,8 +22,8 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "core.h"
-#include "core_migration.h"
+#include "../core.h"
+#include "migration.h"
 
 /*
  * Memory comes and goes in pieces of this size, or larger ones: hypervisors plug

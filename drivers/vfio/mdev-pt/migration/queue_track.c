@@ -3,7 +3,7 @@
  * Queues, while dirty pages are tracked
  *
  * A post is seen on the doorbell page of the ring, and noted before the function
- * sees it; core_posts.c has the rest.
+ * sees it; posts.c has the rest.
  *
  * The user's registers are those in the shadow of the doorbell page, which the
  * watcher passes on.  It sees values, not writes, but a ring is not sensitive to
@@ -13,8 +13,8 @@
 
 #include <linux/mm.h>
 
-#include "core.h"
-#include "core_queue.h"
+#include "../core.h"
+#include "queue.h"
 
 /* The user's page */
 

@@ -25,8 +25,8 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
-#include "core.h"
-#include "core_migration.h"
+#include "../core.h"
+#include "migration.h"
 
 #define STREAM_MAGIC	0x5450444d	/* "MDPT" */
 #define STREAM_VERSION	1
