@@ -17,7 +17,7 @@ declare -A PROGRAMS=(
 	[stress]=stress
 	[parity]='parity errors'
 	[migration]='migration migration_life stream needs igbvf igbvf_mailbox igbvf_hostile attached'
-	[dirty]='doorbell dirty dirty_memory dirty_rings dirty_ways dirty_together dirty_ioas'
+	[dirty]='doorbell dirty dirty_memory dirty_rings dirty_ways dirty_paused dirty_group dirty_together dirty_ioas'
 	[igd]=igd
 	[i40evf]='i40evf i40evf_dirty i40evf_grants i40evf_hostile'
 )
@@ -41,7 +41,8 @@ boot_options()
 	SECONDS_MOST=900
 	case $1 in
 	life|stress|parity) OPTIONS=(--devices igb,virtio-net,nvme,edu,vga) ;;
-	migration|dirty) OPTIONS=(--devices igb,nvme,edu) ;;
+	migration)	OPTIONS=(--devices igb,nvme,edu) ;;
+	dirty)		OPTIONS=(--devices igb,nvme,edu-pair) ;;
 	mdevctl)	OPTIONS=(--devices igb,virtio-net) ;;
 	no-iommu)	OPTIONS=(--devices igb --append intel_iommu=off) ;;
 	igd)		OPTIONS=(--devices edu --model "$models/igd" --model "$models/igd --no-opregion") ;;

@@ -41,12 +41,12 @@ checkpatch()
 		--show-types --no-summary --ignore "$ignore" --file "$@"
 }
 
-checkpatch_strict() { mapfile -t list < <(sources ':!*_trace.h'); checkpatch ALLOC_WITH_SIZEOF --strict "${list[@]}"; }
+checkpatch_strict() { mapfile -t list < <(sources ':!*trace.h'); checkpatch ALLOC_WITH_SIZEOF --strict "${list[@]}"; }
 
 # TRACE_EVENT() is laid out like no other macro.
 checkpatch_trace()
 {
-	mapfile -t list < <(git ls-files -- '*_trace.h')
+	mapfile -t list < <(git ls-files -- '*trace.h')
 	checkpatch ALLOC_WITH_SIZEOF,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT --strict "${list[@]}"
 }
 

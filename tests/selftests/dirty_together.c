@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "dirty.h"
 #include "igbvf_world.h"
+#include "job.h"
 #include "rounds.h"
 
 #define TEST_SECONDS	600
@@ -20,6 +21,12 @@
 #define FRAMES		((int)rounds(50, 16))
 #define PATIENCE_MS	20000
 #define PAGES		(WORLD / PAGE)
+#define UNMAPS		((unsigned int)rounds(500, 100))
+
+struct traffic {
+	struct world *w;
+	bool stop;
+};
 
 /* @copy: of the memory, as a migration has it that copies what is reported */
 FIXTURE(together) {
@@ -178,6 +185,52 @@ TEST_F_TIMEOUT(together, one_stops_first, TEST_SECONDS)
 	ASSERT_EQ(0, mig_set_state(&w->users[0], STOP_COPY, NULL));
 	ASSERT_LE(0, query(self));
 	EXPECT_EQ(0, differing(self));
+}
+
+/* Both have buffers posted there, and one gets frames. */
+static int traffic(void *arg)
+{
+	struct traffic *t = arg;
+
+	while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE))
+		world_arrives(t->w, t->w->vf.mac, 0, SHORT);
+	return 0;
+}
+
+/*
+ * An unmap asks all of them before it looks whether something is still pinned: eleven
+ * times, and then it is a BUG of the kernel's.
+ */
+TEST_F_TIMEOUT(together, unmapped_again_and_again, TEST_SECONDS)
+{
+	struct world *w = &self->w;
+	uint64_t bitmap[DIRTY_WORDS(PAGES)];
+	struct traffic t = { .w = w };
+	unsigned int i, told = 0;
+	struct job job;
+
+	track(_metadata, self);
+	world_detach(w);
+	ASSERT_EQ(0, world_attach(w, 1));
+	ASSERT_EQ(0, world_start(w, ENTRIES));
+	ASSERT_EQ(0, job_start(&job, traffic, &t));
+	for (i = 0; i < UNMAPS; i++) {
+		memset(bitmap, 0, sizeof(bitmap));
+		ASSERT_EQ(0, container_unmap(&w->users[0], IOVA, WORLD, bitmap));
+		told += !all_bytes((uint8_t *)bitmap, 0, sizeof(bitmap));
+		ASSERT_EQ(0, vfio_map_dma(&w->users[0], w->memory, IOVA, WORLD,
+					  READ_WRITE));
+	}
+	__atomic_store_n(&t.stop, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, job_wait(&job, TEST_SECONDS));
+	EXPECT_LT(0, told);
+
+	/* Neither of them has given up. */
+	ASSERT_EQ(0, world_start(w, ENTRIES));
+	memcpy(self->copy, w->memory, WORLD);
+	check_traffic(_metadata, self);
+	EXPECT_EQ(0, mig_set_state(&w->users[0], STOP_COPY, NULL));
+	EXPECT_EQ(0, mig_set_state(&w->users[1], STOP_COPY, NULL));
 }
 
 /* The harness runs each test in a child, which leaves by _exit(). */

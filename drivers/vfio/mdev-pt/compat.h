@@ -143,10 +143,11 @@ static inline bool mdev_pt_is_iommufd(struct vfio_device *vdev)
 
 /*
  * Mappings of a VFIO device can be zapped through its inode. A doorbell page has
- * 4 KB, and no other registers may be mapped with it.
+ * 4 KB, and no other registers may be mapped with it. A guest maps it as a device,
+ * and we as memory: only x86 keeps the two coherent.
  */
 #ifdef HAVE_VFIO_INODE
-#define MDEV_PT_CAN_ZAP (PAGE_SIZE == SZ_4K)
+#define MDEV_PT_CAN_ZAP (IS_ENABLED(CONFIG_X86) && PAGE_SIZE == SZ_4K)
 #else
 #define MDEV_PT_CAN_ZAP false
 #endif

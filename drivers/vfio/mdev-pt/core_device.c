@@ -32,8 +32,8 @@ static int mdev_pt_vfio_open(struct vfio_device *vdev)
 	if (pt->ops->open) {
 		ret = mdev_pt_vendor_result(pt->ops->open(pt));
 		if (ret) {
-			pci_err(pt->vdev.pdev, "%s can't open the device (%d)\n",
-				pt->vendor->name, ret);
+			dev_err_ratelimited(&pt->vdev.pdev->dev, "%s can't open the device (%d)\n",
+					    pt->vendor->name, ret);
 			if (pt->mig)
 				mdev_pt_migration_close(pt);
 			mdev_pt_traps_end(pt);
@@ -225,7 +225,7 @@ static void mdev_pt_vfio_dma_unmap(struct vfio_device *vdev, u64 iova, u64 len)
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
 
 	if (pt->mig)
-		mdev_pt_pin_unmap(pt, iova, len);
+		mdev_pt_dirty_unmap(pt, iova, len);
 }
 
 /* The name is also the driver_override that vfio-pci-core gives to new VFs. */

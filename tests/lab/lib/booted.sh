@@ -25,7 +25,8 @@ booted()
 	artefact "booted/$1" "$(recipe_key "$image" "$kernel" "$root" "$LAB"/initrd/* \
 				"$(stat -c '%i %Y' "$image/root.img" "$kernel/modules.img")" \
 				"$(declare -f qmp_open qemu_machine qemu_ports qemu_share qemu_root_ports save)" \
-				"$COMMAND_LINE" "$RUN_APPEND" "$PORTS" "${CONVENTIONAL_PLACES[*]}")" 40 save_booted "$kernel" "$image"
+				"$(declare -f qemu_place_holders)" \
+				"$COMMAND_LINE" "$RUN_APPEND" "$PORTS" "${CONVENTIONAL_PLACES[*]}" "$PAIR_PLACE")" 40 save_booted "$kernel" "$image"
 }
 
 save_booted()

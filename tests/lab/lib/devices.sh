@@ -10,7 +10,7 @@
 # from where it was saved; conventional devices are found by a rescan then.
 
 # Every device_NAME function below is one kind, with _ for -.
-readonly DEVICES='igb virtio-net nvme edu vga'
+readonly DEVICES='igb virtio-net nvme edu edu-pair vga'
 
 # BACKENDS: of QEMU's command line; PLUGGED and CONVENTIONAL: devices, in JSON
 BACKENDS=() PLUGGED=() CONVENTIONAL=()
@@ -140,6 +140,17 @@ device_nvme()
 device_edu()
 {
 	conventional edu "edu$1"
+}
+
+# Two of them in one slot, and so in one IOMMU group, if each says that it is not alone.
+# Function 0 comes last: with it all of the slot is found.
+device_edu_pair()
+{
+	local place="\"bus\":\"pcie.0\",\"addr\":\"$PAIR_PLACE"
+
+	[ "$1" -eq 0 ] || die "more than one edu-pair"
+	CONVENTIONAL+=("{\"driver\":\"edu\",\"id\":\"edu-pair1\",$place.1\",\"multifunction\":true}"
+		       "{\"driver\":\"edu\",\"id\":\"edu-pair0\",$place.0\",\"multifunction\":true}")
 }
 
 # A VGA adapter that the lab host does not need: its console is the serial port.

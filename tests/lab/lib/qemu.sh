@@ -10,6 +10,8 @@ readonly PORTS=12
 # Of bus 0, for conventional devices. QEMU's DMAR names each function that is there when
 # it boots; another one would have no IOMMU.
 readonly CONVENTIONAL_PLACES=(0x18 0x19 0x1a 0x1b)
+# For two functions in one IOMMU group
+readonly PAIR_PLACE=0x1c
 
 # The kernel's command line. no_timer_check and tsc=reliable: on a busy machine TCG's
 # timers come late, which is no reason to panic or to drop the TSC.
@@ -90,6 +92,7 @@ qemu_place_holders()
 	for place in "${CONVENTIONAL_PLACES[@]}"; do
 		QEMU+=(-device "edu,bus=pcie.0,addr=$place")
 	done
+	QEMU+=(-device "edu,bus=pcie.0,addr=$PAIR_PLACE.0,multifunction=on" -device "edu,bus=pcie.0,addr=$PAIR_PLACE.1")
 }
 
 # qemu_devices: the run's devices, as far as they are there from the start

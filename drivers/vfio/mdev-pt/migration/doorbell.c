@@ -78,7 +78,7 @@ static void beside_forward(struct mdev_pt_device *pt,
 }
 
 /* What the user has written since the last look; only the watcher calls it. */
-void mdev_pt_doorbells_look(struct mdev_pt_device *pt)
+void mdev_pt_doorbells_scan(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_doorbell *db;
 
@@ -186,6 +186,30 @@ int mdev_pt_doorbell_write(struct mdev_pt_device *pt,
 #ifdef HAVE_VFIO_INODE
 static const struct vm_operations_struct *core_vm_ops;
 
+/*
+ * The shadow is memory, and is mapped like memory, not like the device. A reset zaps
+ * with the layout's lock held: what is inserted before is zapped, and after it nothing
+ * that is stale is.
+ */
+static vm_fault_t doorbell_insert(struct mdev_pt_device *pt,
+				  struct vm_fault *vmf,
+				  struct mdev_pt_doorbell *db)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+
+	mutex_lock(&pt->mig->layout_lock);
+	/* Else the access faults again, and the shadow is filled first. */
+	if (!READ_ONCE(db->stale)) {
+		ret = vmf_insert_pfn_prot(vma, vmf->address,
+					  page_to_pfn(virt_to_page(db->shadow)),
+					  vm_get_page_prot(vma->vm_flags));
+		atomic64_inc(&pt->mig->faults);
+	}
+	mutex_unlock(&pt->mig->layout_lock);
+	return ret;
+}
+
 static vm_fault_t doorbell_fault(struct vm_fault *vmf)
 {
 	struct vfio_pci_core_device *vdev = vmf->vma->vm_private_data;
@@ -200,13 +224,10 @@ static vm_fault_t doorbell_fault(struct vm_fault *vmf)
 		return core_vm_ops->fault(vmf);
 
 	mdev_pt_doorbell_lock(pt, db);
-	if (db->active) {
-		ret = vmf_insert_pfn(vmf->vma, vmf->address,
-				     page_to_pfn(virt_to_page(db->shadow)));
-		atomic64_inc(&pt->mig->faults);
-	} else {
+	if (db->active)
+		ret = doorbell_insert(pt, vmf, db);
+	else
 		ret = core_vm_ops->fault(vmf);
-	}
 	up_read(&db->lock);
 	return ret;
 }
@@ -331,8 +352,8 @@ int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
 		return ret;
 	}
 	if (!MDEV_PT_CAN_ZAP)
-		pci_info(pt->vdev.pdev, "migration: this kernel can't exchange a mapping: the page at 0x%llx of BAR %u is not mapped, and its doorbells are slow\n",
-			 offset, bar);
+		dev_info_ratelimited(&pt->vdev.pdev->dev, "migration: this kernel can't exchange a mapping: the page at 0x%llx of BAR %u is not mapped, and its doorbells are slow\n",
+				     offset, bar);
 	mutex_lock(&pt->mig->layout_lock);
 	list_add_tail(&db->node, &pt->mig->doorbells);
 	mutex_unlock(&pt->mig->layout_lock);

@@ -2,16 +2,17 @@
 /*
  * Live migration: what its parts share
  *
- * state.c  the state machine
- * stream.c     the data file and the format of what goes through it
- * sysfs.c      what of it is seen in sysfs
- * dirty.c      which pages the function wrote to, and whom to tell
- * pins.c        how a type1 container is told, and asks
- * posts.c      what was posted to a ring, and what was written
- * queue.c      rings whose registers the vendor names; their state
+ * state.c        the state machine
+ * stream.c       the data file and the format of what goes through it
+ * sysfs.c        what of it is seen in sysfs
+ * dirty.c        which pages the function wrote to, and whom to tell
+ * log.c          the log of the device
+ * pins.c         how a type1 container is told, and asks
+ * posts.c        what was posted to a ring, and what was written
+ * queue.c        rings whose registers the vendor names; their state
  * queue_track.c  the same, while pages are tracked
- * ring.c       rings that the vendor attaches to their tails
- * doorbell.c   the pages of a BAR whose writes are seen while pages are tracked
+ * ring.c         rings that the vendor attaches to their tails
+ * doorbell.c     the pages of a BAR whose writes are seen while pages are tracked
  *
  * Locks, outermost first:
  *
@@ -20,7 +21,7 @@
  *	  a lock under which the vendor attaches rings
  *	  mdev_pt_migration::queues_lock
  *	    a lock that the vendor takes to mark what was written
- *	    mdev_pt_tracker::guards_lock
+ *	    mdev_pt_pins::guards_lock
  *	    mdev_pt_tracker::lock
  *	      the lock of the user's type1 container, or mdev_pt_access::lock
  *	      and then those of iommufd
@@ -31,11 +32,11 @@
  *	                i_mmap_rwsem: zapping
  *	              mdev_pt_migration::reset_lock
  *
- * So nothing is marked with the lock of a doorbell held. The watcher holds none of
- * these when it calls mark_written().
+ * So nothing is marked with the lock of a doorbell held. The tracking thread holds
+ * none of these when it calls mark_written().
  *
  * dma_unmap() of the container holds a lock that may be waited for with the
- * container's own held: it takes none of these, and waits for nobody for ever.
+ * container's own held: it takes none of these.
  */
 #ifndef _MDEV_PT_MIGRATION_H
 #define _MDEV_PT_MIGRATION_H
@@ -48,11 +49,12 @@
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
-#include <linux/xarray.h>
+
+#include "log.h"
 
 struct interval_tree_node;
 struct iova_bitmap;
+struct mdev_pt_pins;
 struct mdev_pt_stream;
 struct mem_cgroup;
 struct task_struct;
@@ -69,64 +71,30 @@ enum mdev_pt_tracking {
 /**
  * struct mdev_pt_tracker - the tracking of dirty pages
  * @mode: who asks. @lock.
- * @watcher: the thread that looks at doorbells and rings; NULL when off.
- *	mdev_pt_migration::lock.
+ * @thread: scans doorbells and rings; NULL when off. mdev_pt_migration::lock.
  * @memcg: of the user, who is charged for it; from start to stop
  * @lock: guards what is named so, and serialises marks
- * @chunks: for the log: bitmaps of dirty pages, by IOVA. @lock.
- * @nr_chunks: how many. @lock.
- * @all_dirty: the log has no room for more: say that all is dirty. @lock.
- * @error: why pages may be missing, or 0. @lock, but for a look that came too late.
- * @narrowed: a container believes what we tell it, and perhaps still does.
- *	@lock.
- * @wanted: how many looks were asked for
- * @done: which of them are done. The watcher's.
- * @watching: looks that are asked for will be done. The watcher's.
- * @wait: of the watcher, and for it
- * @pt: whose tracker it is
- * @pinning: how many pages are pinned just now
- * @unpinned: wakes who waits for the end of that, or of @releasing
- * @quiet_lock: guards what is named so; innermost
- * @quiet_first: pages from here on are about to be unmapped. @quiet_lock.
- * @quiet_last: up to here. @quiet_lock.
- * @quiet_until: pin none of them before, in jiffies. @quiet_lock.
- * @guards_lock: guards what is named so
- * @guards: pages that are kept pinned, by region. xa_lock; regions come and go
- *	under @guards_lock, too.
- * @nr_guards: how many. @guards_lock.
- * @guarding: @release may be queued, and regions may come. The xa_lock of @guards,
- *	and @guards_lock.
- * @releasing: @release is to run. The xa_lock of @guards.
- * @release: unpins what is about to be unmapped
+ * @log: what the log's user is told. @lock.
+ * @pins: how a container is told
+ * @error: why pages may be missing, or 0. @lock, but for a scan that came too late.
+ * @wanted: how many scans were asked for
+ * @done: which of them are done. The thread's.
+ * @tracking: scans that are asked for will be done. The thread's.
+ * @wait: of the thread, and for it
  * @marked: pages marked since the mdev was created
  */
 struct mdev_pt_tracker {
 	enum mdev_pt_tracking mode;
-	struct task_struct *watcher;
+	struct task_struct *thread;
 	struct mem_cgroup *memcg;
 	struct mutex lock;	/* see above */
-	struct xarray chunks;
-	unsigned int nr_chunks;
-	bool all_dirty;
+	struct mdev_pt_log log;
+	struct mdev_pt_pins *pins;
 	int error;
-	bool narrowed;
 	atomic_long_t wanted;
 	unsigned long done;
-	bool watching;
+	bool tracking;
 	wait_queue_head_t wait;
-	struct mdev_pt_device *pt;
-	atomic_t pinning;
-	wait_queue_head_t unpinned;
-	spinlock_t quiet_lock;	/* quiet_* */
-	u64 quiet_first;
-	u64 quiet_last;
-	unsigned long quiet_until;
-	struct mutex guards_lock;	/* guards, nr_guards, guarding */
-	struct xarray guards;
-	unsigned int nr_guards;
-	bool guarding;
-	bool releasing;
-	struct work_struct release;
 	atomic64_t marked;
 };
 
@@ -193,6 +161,7 @@ struct mdev_pt_doorbell {
  * @posts: descriptors that were seen when they were posted, since the mdev was
  *	created
  * @faults: page faults that were given a shadow, since then
+ * @user: the process that opened the device last. @lock.
  * @quiesce_us: how long the last quiescing took; @lock
  * @resume_us: how long the last resuming took; @lock
  */
@@ -217,6 +186,7 @@ struct mdev_pt_migration {
 	unsigned int tails_bar;
 	atomic64_t posts;
 	atomic64_t faults;
+	struct pid *user;
 	u64 quiesce_us;
 	u64 resume_us;
 };
@@ -248,34 +218,28 @@ struct mdev_pt_stream *mdev_pt_stream_load(struct mdev_pt_device *pt);
 struct file *mdev_pt_stream_file(struct mdev_pt_stream *stream);
 void mdev_pt_stream_set_precopy(struct mdev_pt_stream *stream, bool precopy);
 int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
-			      struct mdev_pt_device *pt);
+			      struct mdev_pt_device *pt, int error);
 int mdev_pt_stream_loaded(struct mdev_pt_stream *stream);
-void mdev_pt_stream_fail(struct mdev_pt_stream *stream, int error);
 void mdev_pt_stream_end(struct mdev_pt_stream *stream);
 size_t mdev_pt_stream_size(struct mdev_pt_device *pt);
 
 /* dirty.c */
-void mdev_pt_dirty_init(struct mdev_pt_tracker *t);
+int mdev_pt_dirty_create(struct mdev_pt_device *pt);
+void mdev_pt_dirty_destroy(struct mdev_pt_tracker *t);
 int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode);
 void mdev_pt_dirty_stop(struct mdev_pt_device *pt);
 void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt);
-void mdev_pt_dirty_look(struct mdev_pt_device *pt);
-void mdev_pt_dirty_look_within(struct mdev_pt_device *pt,
-			       unsigned long timeout);
+bool mdev_pt_dirty_is_narrow(struct mdev_pt_device *pt);
+void mdev_pt_dirty_new_user(struct mdev_pt_device *pt);
+void mdev_pt_dirty_scan(struct mdev_pt_device *pt);
 void mdev_pt_dirty_flush(struct mdev_pt_device *pt);
 int mdev_pt_dirty_error(struct mdev_pt_device *pt);
 int mdev_pt_dirty_read(struct mdev_pt_device *pt, unsigned long iova,
 		       size_t length, struct iova_bitmap *bitmap);
 void mdev_pt_dirty_fail(struct mdev_pt_device *pt, int error);
-
-/* pins.c */
-void mdev_pt_pin_init(struct mdev_pt_tracker *t);
-void mdev_pt_pin_begin(struct mdev_pt_device *pt);
-void mdev_pt_pin_end(struct mdev_pt_device *pt);
-void mdev_pt_pin_unmap(struct mdev_pt_device *pt, u64 iova, u64 len);
-int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page, u64 count);
-bool mdev_pt_guard(struct mdev_pt_device *pt, u64 iova, u64 len);
-void mdev_pt_unguard(struct mdev_pt_device *pt, u64 iova, u64 len);
+void mdev_pt_dirty_unmap(struct mdev_pt_device *pt, u64 iova, u64 len);
+bool mdev_pt_dirty_guard(struct mdev_pt_device *pt, u64 iova, u64 len);
+void mdev_pt_dirty_unguard(struct mdev_pt_device *pt, u64 iova, u64 len);
 
 /* doorbell.c */
 bool mdev_pt_doorbell_fits(struct mdev_pt_device *pt, unsigned int bar,
@@ -294,14 +258,14 @@ void mdev_pt_doorbell_mmap(struct mdev_pt_device *pt,
 			   struct vm_area_struct *vma);
 int mdev_pt_doorbell_write(struct mdev_pt_device *pt,
 			   struct mdev_pt_doorbell *db, u32 offset, u32 value);
-void mdev_pt_doorbells_look(struct mdev_pt_device *pt);
+void mdev_pt_doorbells_scan(struct mdev_pt_device *pt);
 
 /* queue.c */
 void mdev_pt_queues_end(struct mdev_pt_device *pt);
 
 /* queue_track.c */
 void mdev_pt_queues_begin(struct mdev_pt_device *pt);
-bool mdev_pt_queues_look(struct mdev_pt_device *pt, bool all);
+bool mdev_pt_queues_scan(struct mdev_pt_device *pt, bool all);
 void mdev_pt_queues_finish(struct mdev_pt_device *pt);
 void mdev_pt_queues_forward(struct mdev_pt_device *pt,
 			    struct mdev_pt_doorbell *db);
@@ -310,7 +274,7 @@ int mdev_pt_queues_fill(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db);
 /* ring.c */
 void mdev_pt_rings_end(struct mdev_pt_device *pt);
 void mdev_pt_rings_reset(struct mdev_pt_device *pt);
-bool mdev_pt_rings_look(struct mdev_pt_device *pt, bool all);
+bool mdev_pt_rings_scan(struct mdev_pt_device *pt, bool all);
 void mdev_pt_rings_finish(struct mdev_pt_device *pt);
 void mdev_pt_rings_forward(struct mdev_pt_device *pt,
 			   struct mdev_pt_doorbell *db);

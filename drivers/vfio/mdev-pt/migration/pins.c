@@ -3,27 +3,48 @@
  * Pins: how a type1 container is told which pages were written, and how it asks
  * before memory goes
  *
- * A page that is pinned and unpinned is reported by the next query, and by an
- * unmap that wants to know.  But an unmap asks nobody who has no page pinned in
- * the mapping, and what the function has written since the last look is forgotten.
- * So one page is kept pinned, a guard, for each region of memory that has buffers
- * or descriptors which the function may write to.  The price is that every query
- * reports it.
+ * A container takes all memory for written until a page is pinned through it; from
+ * then on, and for as long as the IOMMU group is in it, it reports what was pinned.
+ * A page that is pinned and unpinned is reported by the next query, and by an unmap
+ * that wants to know.
  *
- * type1 tries ten times to get rid of a mapping with pinned pages, and then it is
- * a BUG.  So guards are dropped when it asks, and nothing is pinned there for a
- * while.  It asks with a lock of the container held that may be waited for with
- * another held, the one that pins need: nothing here may wait for ever, and guards
- * are dropped by a worker.
+ * But an unmap asks nobody who has no page pinned in the mapping, and what the
+ * function has written since the last scan would be forgotten.  So one page is kept
+ * pinned, a guard, for each region of memory that has buffers or descriptors which
+ * the function may write to.  The price is that every query reports it.
+ *
+ * type1 asks each device of the container until nothing is pinned in the mapping.
+ * When it has asked eleven times, that is a BUG.  So from the time that a device was
+ * asked, nothing is pinned there by it until the unmap has ended.  type1 tells of the
+ * beginning only; the end is when the task that unmaps leaves its ioctl: it is given
+ * a file to release on its way out.  Each device that has a page pinned there is
+ * asked before type1 looks again, so whatever their number, type1 asks once.
+ *
+ * It asks with a lock of the container held, for which another task that unmaps may
+ * wait with the lock that pins need: then nothing can be unpinned before this one
+ * goes on.  So it does go on, after a while, and is asked again.  From the second
+ * time on nothing is pinned any more, and the migration fails; from the sixth on no
+ * device of any user pins, for one that was opened meanwhile may be the cause; and
+ * from the tenth on it waits, whoever may hang then, for it is the user's own doing.
  */
 
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/iommu.h>
+#include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/vfio.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
-#include "../core.h"
-#include "migration.h"
+#include "pins.h"
 
 /*
  * Memory comes and goes in pieces of this size, or larger ones: hypervisors plug
@@ -33,34 +54,26 @@
 #define REGION_PAGES	BIT(REGION_SHIFT - PAGE_SHIFT)
 
 /* For 512 GB of memory that is posted at the same time. Beyond, no guards. */
-#define MAX_GUARDS	4096
+#define GUARDS_MAX	4096
 
 /* Pages that are pinned at once */
-#define PIN_MAX		16
+#define PINS_MAX	16
 
-/* How long nothing is pinned in memory that is about to go */
-#define QUIET_MS	20
+/* How long a task that unmaps waits before it lets another one in */
+#define PATIENCE_MS	1000
 
-/*
- * A look takes some us, and a quarter of a second where many threads want the CPUs;
- * a user can make it wait for pages of its own.
- */
-#define LOOK_MS		1000
-
-/*
- * The worker waits for a lock that the unmap needs next. It comes first, then;
- * ten times this is more than any scheduler takes.
- */
-#define RELEASE_MS	1000
+/* The pass over the devices in which nobody pins any more, and the last but one */
+#define PASS_GATE	6
+#define PASS_LAST	10
 
 /* How often a region that could not be pinned is tried again, of those expected */
 #define AGAIN_MS	100
 
 /*
  * struct guard - one region
- * @page: what is pinned, of the region
+ * @page: what is pinned, of the region. xa_lock of the guards.
  * @count: what may be written there, and is not yet marked. guards_lock.
- * @pinned: whether @page is
+ * @pinned: whether @page is. xa_lock.
  * @expected: the vendor may mark some of it: guarded until tracking ends.
  *	guards_lock.
  * @again: if it is not pinned, not to be tried before, in jiffies. guards_lock.
@@ -73,159 +86,300 @@ struct guard {
 	unsigned long again;
 };
 
-/* Are some of the pages in memory that is about to go, or was when it was last asked for? */
-static bool is_going(struct mdev_pt_tracker *t, u64 page, u64 count, bool now)
-{
-	bool going;
+/**
+ * struct mdev_pt_pins - the pins of a device
+ * @ref: the device's, and one of each unmap that asked
+ * @vdev: the device; no longer of use once it has dropped its reference
+ * @scan: marks what was written up to now
+ * @narrow: a container believes what it is told, and perhaps still does
+ * @error: why nothing is pinned until tracking ends, or 0. pins_lock.
+ * @guards_lock: guards what is named so
+ * @guards: pages that are kept pinned, by region. Regions come and go under
+ *	@guards_lock and the xa_lock.
+ * @nr_guards: how many. @guards_lock.
+ * @guarding: tracking has begun: @release may be queued, and regions may come. The
+ *	xa_lock, and @guards_lock.
+ * @release: unpins what is about to be unmapped
+ */
+struct mdev_pt_pins {
+	struct kref ref;
+	struct vfio_device *vdev;
+	void (*scan)(struct vfio_device *vdev);
+	bool narrow;
+	int error;
+	struct mutex guards_lock;	/* guards, nr_guards, guarding */
+	struct xarray guards;
+	unsigned int nr_guards;
+	bool guarding;
+	struct work_struct release;
+};
 
-	spin_lock(&t->quiet_lock);
-	going = page + count > t->quiet_first && page <= t->quiet_last &&
-		(!now || time_before(jiffies, t->quiet_until));
-	spin_unlock(&t->quiet_lock);
-	return going;
+/*
+ * struct flight - pages that are just being pinned
+ * @node: in pins_flights. pins_lock.
+ */
+struct flight {
+	struct list_head node;
+	struct mdev_pt_pins *pins;
+	u64 first;
+	u64 last;
+};
+
+/*
+ * struct unmap - a device that was asked by a task that unmaps, until that task
+ *	leaves its ioctl
+ * @node: in pins_unmaps. pins_lock.
+ * @pins: the device's; held
+ * @task: who unmaps; nothing but a name
+ * @first, @last: pages of the mapping that it has asked for last. pins_lock.
+ * @pass: how often it has asked for that one. pins_lock.
+ * @closed: none of them is pinned any more. pins_lock.
+ * @gate: one of pins_gates. pins_lock.
+ */
+struct unmap {
+	struct list_head node;
+	struct mdev_pt_pins *pins;
+	struct task_struct *task;
+	u64 first;
+	u64 last;
+	unsigned int pass;
+	bool closed;
+	bool gate;
+};
+
+static DEFINE_SPINLOCK(pins_lock);	/* pins_flights, pins_unmaps, pins_gates */
+static LIST_HEAD(pins_flights);
+static LIST_HEAD(pins_unmaps);
+static unsigned int pins_gates;
+
+/* Something was unpinned, or an unmap has ended. */
+static DECLARE_WAIT_QUEUE_HEAD(pins_wait);
+
+static void pins_release(struct kref *ref)
+{
+	kfree(container_of(ref, struct mdev_pt_pins, ref));
 }
 
-/* Also what was to be quiet before */
-static void make_quiet(struct mdev_pt_tracker *t, u64 first, u64 last)
+static void pins_fail(struct mdev_pt_pins *pins, int error)
 {
-	spin_lock(&t->quiet_lock);
-	if (time_before(jiffies, t->quiet_until)) {
-		first = min(first, t->quiet_first);
-		last = max(last, t->quiet_last);
+	lockdep_assert_held(&pins_lock);
+
+	if (!pins->error)
+		pins->error = error;
+}
+
+/* May they be pinned? -EAGAIN: not now; or an error: not any more. */
+static int pins_check(struct mdev_pt_pins *pins, u64 first, u64 last)
+{
+	struct unmap *unmap;
+
+	lockdep_assert_held(&pins_lock);
+
+	if (pins->error)
+		return pins->error;
+	if (pins_gates)
+		return -EBUSY;
+	list_for_each_entry(unmap, &pins_unmaps, node) {
+		if (unmap->pins != pins || !unmap->closed)
+			continue;
+		if (unmap->pass > 1)
+			return -EBUSY;
+		if (first <= unmap->last && last >= unmap->first)
+			return -EAGAIN;
 	}
-	t->quiet_first = first;
-	t->quiet_last = last;
-	t->quiet_until = jiffies + msecs_to_jiffies(QUIET_MS);
-	spin_unlock(&t->quiet_lock);
+	return 0;
 }
 
-/* Whoever unmaps either waits for the end of it, or has made it quiet: false. */
-static bool begin_pin(struct mdev_pt_tracker *t, u64 page, u64 count)
+/* Whoever unmaps either waits for the end of it, or has closed the pages: an error. */
+static int pins_begin_flight(struct flight *flight)
 {
-	atomic_inc(&t->pinning);
-	/* Pairs with the barrier of mdev_pt_pin_unmap(). */
-	smp_mb__after_atomic();
-	return !is_going(t, page, count, true);
+	int ret;
+
+	spin_lock(&pins_lock);
+	ret = pins_check(flight->pins, flight->first, flight->last);
+	if (!ret)
+		list_add(&flight->node, &pins_flights);
+	else if (ret != -EAGAIN)
+		pins_fail(flight->pins, ret);
+	spin_unlock(&pins_lock);
+	return ret;
 }
 
-static void end_pin(struct mdev_pt_tracker *t)
+/* The pages are pinned already, and will not be found as guards any more. */
+static void pins_continue_flight(struct flight *flight)
 {
-	atomic_dec(&t->pinning);
-	wake_up(&t->unpinned);
+	spin_lock(&pins_lock);
+	list_add(&flight->node, &pins_flights);
+	spin_unlock(&pins_lock);
+}
+
+static void pins_end_flight(struct flight *flight)
+{
+	spin_lock(&pins_lock);
+	list_del(&flight->node);
+	spin_unlock(&pins_lock);
+	if (wq_has_sleeper(&pins_wait))
+		wake_up_all(&pins_wait);
+}
+
+static bool pins_try_flight(struct flight *flight, int *ret)
+{
+	*ret = pins_begin_flight(flight);
+	return *ret != -EAGAIN;
+}
+
+/* Until the pages may be pinned: 0, or never */
+static int pins_wait_for_flight(struct flight *flight)
+{
+	int ret;
+
+	if (wait_event_killable(pins_wait, pins_try_flight(flight, &ret)))
+		return -EINTR;
+	return ret;
 }
 
 /* How many pages are pinned: all, or it is an error. */
-static int pin(struct mdev_pt_device *pt, u64 page, unsigned int count)
+static int pins_pin(struct mdev_pt_pins *pins, u64 page, unsigned int count)
 {
-	struct page *pages[PIN_MAX];
+	struct page *pages[PINS_MAX];
+	int ret;
 
-	return vfio_pin_pages(&pt->vdev.vdev, page << PAGE_SHIFT, count,
-			      IOMMU_WRITE, pages);
+	ret = vfio_pin_pages(pins->vdev, page << PAGE_SHIFT, count, IOMMU_WRITE,
+			     pages);
+	if (ret > 0)
+		WRITE_ONCE(pins->narrow, true);
+	return ret;
 }
 
-static void unpin(struct mdev_pt_device *pt, u64 page, unsigned int count)
+static void pins_unpin(struct mdev_pt_pins *pins, u64 page, unsigned int count)
 {
-	vfio_unpin_pages(&pt->vdev.vdev, page << PAGE_SHIFT, count);
+	vfio_unpin_pages(pins->vdev, page << PAGE_SHIFT, count);
 }
 
 /*
- * How many of the pages were marked, from the first on; 0 if the function can't
- * write to the first; or an error
+ * Have the pages reported: how many, from the first on; 0 if the function can't
+ * write to the first; or an error: they never will be. May wait for the end of an
+ * unmap.
  */
-int mdev_pt_pin_mark(struct mdev_pt_device *pt, u64 page, u64 count)
+int mdev_pt_pins_mark(struct mdev_pt_pins *pins, u64 page, u64 count)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	struct flight flight = { .pins = pins, .first = page };
 	int ret;
 
-	count = min_t(u64, count, PIN_MAX);
-	while (!begin_pin(t, page, count)) {
-		end_pin(t);
-		schedule_timeout_uninterruptible(1);
-	}
-	ret = pin(pt, page, count);
+	count = min_t(u64, count, PINS_MAX);
+	flight.last = page + count - 1;
+	ret = pins_wait_for_flight(&flight);
+	if (ret)
+		return ret;
+	ret = pins_pin(pins, page, count);
 	/* Some of them may not be mapped. */
 	if (ret < 0 && count > 1)
-		ret = pin(pt, page, 1);
+		ret = pins_pin(pins, page, 1);
 	if (ret > 0)
-		unpin(pt, page, ret);
-	end_pin(t);
+		pins_unpin(pins, page, ret);
+	pins_end_flight(&flight);
 
 	/* Not mapped, or not for writing */
 	return ret == -EINVAL || ret == -EPERM ? 0 : ret;
 }
 
-/* Not in memory that is not there, or is about to go: the next post tries again. */
-static void pin_guard(struct mdev_pt_device *pt, struct guard *guard, u64 page)
+/*
+ * Pin any page, so that the container believes us: 1, 0 if none can be, or an error.
+ * It doesn't say what is mapped: a machine's memory begins at 0 or at a power of two.
+ */
+int mdev_pt_pins_narrow(struct mdev_pt_pins *pins)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
-	bool pinned;
+	unsigned int bit;
+	int ret;
 
-	/* Who releases looks for guards when nothing is being pinned any more. */
-	pinned = begin_pin(t, page, 1) && pin(pt, page, 1) == 1;
-	if (pinned) {
-		xa_lock(&t->guards);
-		guard->page = page;
-		guard->pinned = true;
-		xa_unlock(&t->guards);
-	}
-	end_pin(t);
-	if (pinned) {
-		mutex_lock(&t->lock);
-		t->narrowed = true;
-		mutex_unlock(&t->lock);
-	}
+	ret = mdev_pt_pins_mark(pins, 0, 1);
+	for (bit = PAGE_SHIFT; !ret && bit < 52; bit++)
+		ret = mdev_pt_pins_mark(pins, (1ull << bit) >> PAGE_SHIFT, 1);
+	return ret;
 }
 
-static struct guard *get_guard(struct mdev_pt_tracker *t, u64 page)
+bool mdev_pt_pins_are_narrow(struct mdev_pt_pins *pins)
+{
+	return READ_ONCE(pins->narrow);
+}
+
+/* The container is another one. */
+void mdev_pt_pins_forget(struct mdev_pt_pins *pins)
+{
+	WRITE_ONCE(pins->narrow, false);
+}
+
+/* Why nothing is pinned any more, or 0 */
+int mdev_pt_pins_error(struct mdev_pt_pins *pins)
+{
+	return READ_ONCE(pins->error);
+}
+
+/* Not in memory that is not there, or is about to go: the next post tries again. */
+static void pins_pin_guard(struct mdev_pt_pins *pins, struct guard *guard, u64 page)
+{
+	struct flight flight = { .pins = pins, .first = page, .last = page };
+
+	if (pins_begin_flight(&flight))
+		return;
+	if (pins_pin(pins, page, 1) == 1) {
+		xa_lock(&pins->guards);
+		guard->page = page;
+		guard->pinned = true;
+		xa_unlock(&pins->guards);
+	}
+	/* Who unmaps looks for guards when nothing is being pinned any more. */
+	pins_end_flight(&flight);
+}
+
+static struct guard *pins_get_guard(struct mdev_pt_pins *pins, u64 page)
 {
 	u64 index = page / REGION_PAGES;
-	struct guard *guard = xa_load(&t->guards, index);
+	struct guard *guard = xa_load(&pins->guards, index);
 
-	lockdep_assert_held(&t->guards_lock);
+	lockdep_assert_held(&pins->guards_lock);
 
 	if (guard)
 		return guard;
-	if (t->nr_guards == MAX_GUARDS)
+	if (pins->nr_guards == GUARDS_MAX)
 		return NULL;
 	guard = kzalloc(sizeof(*guard), GFP_KERNEL_ACCOUNT);
 	if (!guard)
 		return NULL;
-	if (xa_err(xa_store(&t->guards, index, guard, GFP_KERNEL_ACCOUNT))) {
+	if (xa_err(xa_store(&pins->guards, index, guard, GFP_KERNEL_ACCOUNT))) {
 		kfree(guard);
 		return NULL;
 	}
 	guard->again = jiffies;
-	t->nr_guards++;
+	pins->nr_guards++;
 	return guard;
 }
 
-static bool is_pinned(struct mdev_pt_tracker *t, struct guard *guard)
+static bool pins_guard_is_pinned(struct mdev_pt_pins *pins, struct guard *guard)
 {
 	bool pinned;
 
-	xa_lock(&t->guards);
+	xa_lock(&pins->guards);
 	pinned = guard->pinned;
-	xa_unlock(&t->guards);
+	xa_unlock(&pins->guards);
 	return pinned;
 }
 
-static bool guard_region(struct mdev_pt_device *pt, u64 page)
+static bool pins_guard_region(struct mdev_pt_pins *pins, u64 page)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
-	struct guard *guard = get_guard(t, page);
+	struct guard *guard = pins_get_guard(pins, page);
 
 	if (!guard)
 		return false;
 	guard->count++;
-	if (!is_pinned(t, guard))
-		pin_guard(pt, guard, page);
+	if (!pins_guard_is_pinned(pins, guard))
+		pins_pin_guard(pins, guard, page);
 	return true;
 }
 
-static void expect_in_region(struct mdev_pt_device *pt, u64 page)
+static void pins_expect_in_region(struct mdev_pt_pins *pins, u64 page)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
-	struct guard *guard = get_guard(t, page);
+	struct guard *guard = pins_get_guard(pins, page);
 
 	if (!guard)
 		return;
@@ -233,215 +387,362 @@ static void expect_in_region(struct mdev_pt_device *pt, u64 page)
 		guard->count++;
 	guard->expected = true;
 	/* This is called again and again, and hostile memory is not there. */
-	if (is_pinned(t, guard) || time_before(jiffies, guard->again))
+	if (pins_guard_is_pinned(pins, guard) ||
+	    time_before(jiffies, guard->again))
 		return;
-	pin_guard(pt, guard, page);
+	pins_pin_guard(pins, guard, page);
 	guard->again = jiffies + msecs_to_jiffies(AGAIN_MS);
 }
 
-static void unguard_region(struct mdev_pt_device *pt, u64 page)
+static void pins_unguard_region(struct mdev_pt_pins *pins, u64 page)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	u64 index = page / REGION_PAGES;
-	struct guard *guard = xa_load(&t->guards, index);
+	struct guard *guard = xa_load(&pins->guards, index);
+	struct flight flight = { .pins = pins };
 
-	lockdep_assert_held(&t->guards_lock);
+	lockdep_assert_held(&pins->guards_lock);
 
 	if (WARN_ON_ONCE(!guard) || --guard->count)
 		return;
-	xa_erase(&t->guards, index);
-	t->nr_guards--;
+	flight.first = index * REGION_PAGES;
+	flight.last = flight.first + REGION_PAGES - 1;
+	pins_continue_flight(&flight);
+	xa_erase(&pins->guards, index);
+	pins->nr_guards--;
 	/* Nobody else finds it any more. */
 	if (guard->pinned)
-		unpin(pt, guard->page, 1);
+		pins_unpin(pins, guard->page, 1);
+	pins_end_flight(&flight);
 	kfree(guard);
 }
 
 /*
- * The function may write there: have the container ask before it goes. False:
- * there is nothing to undo.
+ * The function may write there: have the container ask before it goes. False: there
+ * is nothing to undo.
  */
-bool mdev_pt_guard(struct mdev_pt_device *pt, u64 iova, u64 len)
+bool mdev_pt_pins_guard(struct mdev_pt_pins *pins, u64 iova, u64 len)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
 	u64 first = iova >> PAGE_SHIFT, last;
 	bool guarded;
 
-	if (READ_ONCE(t->mode) != MDEV_PT_TRACKING_TYPE1 ||
-	    !len || check_add_overflow(iova, len - 1, &last))
+	if (!READ_ONCE(pins->guarding) || !len ||
+	    check_add_overflow(iova, len - 1, &last))
 		return false;
 	last >>= PAGE_SHIFT;
-	mutex_lock(&t->guards_lock);
-	guarded = guard_region(pt, first);
+	mutex_lock(&pins->guards_lock);
+	guarded = pins->guarding && pins_guard_region(pins, first);
 	if (guarded && first / REGION_PAGES != last / REGION_PAGES) {
-		guarded = guard_region(pt, last);
+		guarded = pins_guard_region(pins, last);
 		if (!guarded)
-			unguard_region(pt, first);
+			pins_unguard_region(pins, first);
 	}
-	mutex_unlock(&t->guards_lock);
+	mutex_unlock(&pins->guards_lock);
 	return guarded;
 }
 
 /* It was written, and is marked. */
-void mdev_pt_unguard(struct mdev_pt_device *pt, u64 iova, u64 len)
+void mdev_pt_pins_unguard(struct mdev_pt_pins *pins, u64 iova, u64 len)
 {
 	u64 first = iova >> PAGE_SHIFT, last = (iova + len - 1) >> PAGE_SHIFT;
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
 
-	mutex_lock(&t->guards_lock);
-	unguard_region(pt, first);
+	mutex_lock(&pins->guards_lock);
+	pins_unguard_region(pins, first);
 	if (first / REGION_PAGES != last / REGION_PAGES)
-		unguard_region(pt, last);
-	mutex_unlock(&t->guards_lock);
+		pins_unguard_region(pins, last);
+	mutex_unlock(&pins->guards_lock);
 }
 
-void mdev_pt_expect_written(struct mdev_pt_device *pt, u64 iova, u64 len)
+/* The same until tracking ends, said again and again */
+void mdev_pt_pins_expect(struct mdev_pt_pins *pins, u64 iova, u64 len)
 {
 	u64 first = iova >> PAGE_SHIFT, last;
-	struct mdev_pt_tracker *t;
 
-	if (!pt->mig || !len || check_add_overflow(iova, len - 1, &last))
-		return;
-	t = &pt->mig->tracker;
-	if (READ_ONCE(t->mode) != MDEV_PT_TRACKING_TYPE1)
+	if (!READ_ONCE(pins->guarding) || !len ||
+	    check_add_overflow(iova, len - 1, &last))
 		return;
 	last >>= PAGE_SHIFT;
-	mutex_lock(&t->guards_lock);
-	/* Not after its end */
-	if (t->guarding) {
-		expect_in_region(pt, first);
+	mutex_lock(&pins->guards_lock);
+	if (pins->guarding) {
+		pins_expect_in_region(pins, first);
 		if (first / REGION_PAGES != last / REGION_PAGES)
-			expect_in_region(pt, last);
+			pins_expect_in_region(pins, last);
 	}
-	mutex_unlock(&t->guards_lock);
-}
-EXPORT_SYMBOL_GPL(mdev_pt_expect_written);
-
-static bool is_guarded(struct mdev_pt_tracker *t, u64 first, u64 last)
-{
-	struct guard *guard;
-	unsigned long index;
-	bool guarded = false;
-
-	xa_lock(&t->guards);
-	xa_for_each_range(&t->guards, index, guard, first / REGION_PAGES,
-			  last / REGION_PAGES) {
-		if (guard->pinned && guard->page >= first &&
-		    guard->page <= last)
-			guarded = true;
-	}
-	xa_unlock(&t->guards);
-	return guarded;
+	mutex_unlock(&pins->guards_lock);
 }
 
-/* The next in the memory that is about to go; unpinned by who gets it. */
-static bool take_guard(struct mdev_pt_tracker *t, u64 *page)
+static bool pins_have_guard(struct mdev_pt_pins *pins, u64 first, u64 last)
 {
 	struct guard *guard;
 	unsigned long index;
 	bool found = false;
 
-	xa_lock(&t->guards);
-	xa_for_each(&t->guards, index, guard) {
-		if (!guard->pinned || !is_going(t, guard->page, 1, false))
-			continue;
-		guard->pinned = false;
-		*page = guard->page;
-		found = true;
-		break;
+	xa_lock(&pins->guards);
+	xa_for_each_range(&pins->guards, index, guard, first / REGION_PAGES,
+			  last / REGION_PAGES) {
+		found = guard->pinned && guard->page >= first &&
+			guard->page <= last;
+		if (found)
+			break;
 	}
-	if (!found)
-		t->releasing = false;
-	xa_unlock(&t->guards);
+	xa_unlock(&pins->guards);
 	return found;
 }
 
-static void release(struct work_struct *work)
+/* May a guard on this page not stay? */
+static bool pins_are_closed(struct mdev_pt_pins *pins, u64 page)
 {
-	struct mdev_pt_tracker *t = container_of(work, struct mdev_pt_tracker,
+	bool closed;
+
+	spin_lock(&pins_lock);
+	closed = pins_check(pins, page, page);
+	spin_unlock(&pins_lock);
+	return closed;
+}
+
+/* The next one that can't stay; unpinned by who gets it. */
+static bool pins_take_guard(struct mdev_pt_pins *pins, u64 *page)
+{
+	struct guard *guard;
+	unsigned long index;
+	bool found = false;
+
+	xa_lock(&pins->guards);
+	xa_for_each(&pins->guards, index, guard) {
+		found = guard->pinned && pins_are_closed(pins, guard->page);
+		if (found) {
+			guard->pinned = false;
+			*page = guard->page;
+			break;
+		}
+	}
+	xa_unlock(&pins->guards);
+	return found;
+}
+
+static void pins_release_guards(struct work_struct *work)
+{
+	struct mdev_pt_pins *pins = container_of(work, struct mdev_pt_pins,
 						 release);
+	struct flight flight = { .pins = pins, .last = U64_MAX };
 	u64 page;
 
-	while (take_guard(t, &page))
-		unpin(t->pt, page, 1);
-	wake_up(&t->unpinned);
+	pins_continue_flight(&flight);
+	while (pins_take_guard(pins, &page))
+		pins_unpin(pins, page, 1);
+	pins_end_flight(&flight);
+}
+
+static int pins_unmap_end(struct inode *inode, struct file *file)
+{
+	struct unmap *unmap = file->private_data;
+
+	spin_lock(&pins_lock);
+	list_del(&unmap->node);
+	if (unmap->gate)
+		pins_gates--;
+	spin_unlock(&pins_lock);
+	wake_up_all(&pins_wait);
+	kref_put(&unmap->pins->ref, pins_release);
+	kfree(unmap);
+	return 0;
+}
+
+static const struct file_operations pins_unmap_fops = {
+	.owner = THIS_MODULE,
+	.release = pins_unmap_end,
+};
+
+/* This task has not asked @pins before: NULL without memory. */
+static struct unmap *pins_unmap_begin(struct mdev_pt_pins *pins)
+{
+	struct unmap *unmap;
+	struct file *file;
+
+	unmap = kzalloc(sizeof(*unmap), GFP_KERNEL_ACCOUNT);
+	if (!unmap)
+		return NULL;
+	file = anon_inode_getfile("[mdev-pt unmap]", &pins_unmap_fops, unmap,
+				  O_RDONLY);
+	if (IS_ERR(file)) {
+		kfree(unmap);
+		return NULL;
+	}
+	unmap->task = current;
+	unmap->pins = pins;
+	kref_get(&pins->ref);
+	spin_lock(&pins_lock);
+	list_add(&unmap->node, &pins_unmaps);
+	spin_unlock(&pins_lock);
+	/* It is released when the task returns to userspace. */
+	fput(file);
+	return unmap;
+}
+
+static struct unmap *pins_find_unmap(struct mdev_pt_pins *pins)
+{
+	struct unmap *unmap, *found = NULL;
+
+	spin_lock(&pins_lock);
+	list_for_each_entry(unmap, &pins_unmaps, node) {
+		if (unmap->pins == pins && unmap->task == current)
+			found = unmap;
+	}
+	spin_unlock(&pins_lock);
+	return found;
 }
 
 /*
- * The container is about to unmap memory that has pinned pages: ours, or those of
- * another device. Mark what was written there, and let go.
+ * Which pass over the devices is it? All devices of the container were asked in a
+ * pass before one is in the next. One that was opened meanwhile was not.
  */
-void mdev_pt_pin_unmap(struct mdev_pt_device *pt, u64 iova, u64 len)
+static unsigned int pins_count_pass(struct unmap *unmap, u64 first, u64 last)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
-	u64 first = iova >> PAGE_SHIFT;
-	u64 last = (iova + len - 1) >> PAGE_SHIFT;
+	struct unmap *other;
+	unsigned int pass = 0;
 
-	if (is_guarded(t, first, last))
-		mdev_pt_dirty_look_within(pt, msecs_to_jiffies(LOOK_MS));
-
-	make_quiet(t, first, last);
-	/* Pairs with the barrier of begin_pin(). */
-	smp_mb();
-	wait_event_timeout(t->unpinned, !atomic_read(&t->pinning),
-			   msecs_to_jiffies(LOOK_MS));
-	if (!is_guarded(t, first, last))
-		return;
-
-	xa_lock(&t->guards);
-	if (t->guarding) {
-		t->releasing = true;
-		queue_work(system_highpri_wq, &t->release);
+	spin_lock(&pins_lock);
+	/* What it has asked for before is gone. */
+	if (unmap->first != first || unmap->last != last) {
+		unmap->first = first;
+		unmap->last = last;
+		unmap->pass = 0;
+		unmap->closed = false;
 	}
-	xa_unlock(&t->guards);
-	wait_event_timeout(t->unpinned, !READ_ONCE(t->releasing),
-			   msecs_to_jiffies(RELEASE_MS));
-	make_quiet(t, first, last);
+	list_for_each_entry(other, &pins_unmaps, node) {
+		if (other->task == current && other->first == first &&
+		    other->last == last)
+			pass = max(pass, other->pass);
+	}
+	unmap->pass = unmap->pass == pass ? pass + 1 : pass;
+	pass = unmap->pass;
+	spin_unlock(&pins_lock);
+	wake_up_all(&pins_wait);
+	return pass;
 }
 
-void mdev_pt_pin_init(struct mdev_pt_tracker *t)
+/* From now on nothing is pinned there. */
+static void pins_close(struct mdev_pt_pins *pins, struct unmap *unmap)
 {
-	init_waitqueue_head(&t->unpinned);
-	mutex_init(&t->guards_lock);
-	spin_lock_init(&t->quiet_lock);
-	t->quiet_until = jiffies;
-	xa_init_flags(&t->guards, XA_FLAGS_ACCOUNT);
-	INIT_WORK(&t->release, release);
+	spin_lock(&pins_lock);
+	if (!unmap) {
+		pins_fail(pins, -ENOMEM);
+	} else {
+		unmap->closed = true;
+		if (unmap->pass > 1)
+			pins_fail(pins, -EBUSY);
+		if (unmap->pass >= PASS_GATE && !unmap->gate) {
+			unmap->gate = true;
+			pins_gates++;
+		}
+	}
+	spin_unlock(&pins_lock);
 }
 
-void mdev_pt_pin_begin(struct mdev_pt_device *pt)
+/* Is nothing pinned just now, that was before the pages were closed? */
+static bool pins_have_landed(struct mdev_pt_pins *pins, u64 first, u64 last)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	struct flight *flight;
+	bool landed = true;
 
-	t->pt = pt;
-	mutex_lock(&t->guards_lock);
-	xa_lock(&t->guards);
-	t->guarding = true;
-	xa_unlock(&t->guards);
-	mutex_unlock(&t->guards_lock);
+	spin_lock(&pins_lock);
+	list_for_each_entry(flight, &pins_flights, node) {
+		if ((flight->pins == pins || pins_gates) &&
+		    flight->first <= last && flight->last >= first)
+			landed = false;
+	}
+	spin_unlock(&pins_lock);
+	return landed;
+}
+
+/* Let go of the guards in pages that are closed. */
+static void pins_release_soon(struct mdev_pt_pins *pins)
+{
+	xa_lock(&pins->guards);
+	if (pins->guarding)
+		queue_work(system_highpri_wq, &pins->release);
+	xa_unlock(&pins->guards);
+}
+
+/* The container is about to unmap memory in which somebody has pinned pages. */
+void mdev_pt_pins_unmap(struct mdev_pt_pins *pins, u64 iova, u64 len)
+{
+	u64 first = iova >> PAGE_SHIFT, last = (iova + len - 1) >> PAGE_SHIFT;
+	struct unmap *unmap = pins_find_unmap(pins) ?: pins_unmap_begin(pins);
+	unsigned int pass = unmap ? pins_count_pass(unmap, first, last) : 1;
+	long patience = pass < PASS_LAST ? msecs_to_jiffies(PATIENCE_MS) :
+					   MAX_SCHEDULE_TIMEOUT;
+
+	if (pass == 1 && pins_have_guard(pins, first, last))
+		pins->scan(pins->vdev);
+	pins_close(pins, unmap);
+	wait_event_timeout(pins_wait, pins_have_landed(pins, first, last),
+			   patience);
+	if (!pins_have_guard(pins, first, last))
+		return;
+	pins_release_soon(pins);
+	wait_event_timeout(pins_wait,
+			   !pins_have_guard(pins, first, last) &&
+			   pins_have_landed(pins, first, last), patience);
+}
+
+/* Tracking begins: there may be guards. */
+void mdev_pt_pins_begin(struct mdev_pt_pins *pins)
+{
+	spin_lock(&pins_lock);
+	pins->error = 0;
+	spin_unlock(&pins_lock);
+
+	mutex_lock(&pins->guards_lock);
+	xa_lock(&pins->guards);
+	pins->guarding = true;
+	xa_unlock(&pins->guards);
+	mutex_unlock(&pins->guards_lock);
 }
 
 /* Tracking has ended. */
-void mdev_pt_pin_end(struct mdev_pt_device *pt)
+void mdev_pt_pins_end(struct mdev_pt_pins *pins)
 {
-	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	struct flight flight = { .pins = pins, .last = U64_MAX };
 	struct guard *guard;
 	unsigned long index;
 
-	mutex_lock(&t->guards_lock);
-	xa_lock(&t->guards);
-	t->guarding = false;
-	xa_unlock(&t->guards);
-	cancel_work_sync(&t->release);
-	WRITE_ONCE(t->releasing, false);
+	mutex_lock(&pins->guards_lock);
+	xa_lock(&pins->guards);
+	pins->guarding = false;
+	xa_unlock(&pins->guards);
+	cancel_work_sync(&pins->release);
 
-	xa_for_each(&t->guards, index, guard) {
-		xa_erase(&t->guards, index);
+	pins_continue_flight(&flight);
+	xa_for_each(&pins->guards, index, guard) {
+		xa_erase(&pins->guards, index);
 		if (guard->pinned)
-			unpin(pt, guard->page, 1);
+			pins_unpin(pins, guard->page, 1);
 		kfree(guard);
 	}
-	t->nr_guards = 0;
-	mutex_unlock(&t->guards_lock);
-	wake_up(&t->unpinned);
+	pins->nr_guards = 0;
+	pins_end_flight(&flight);
+	mutex_unlock(&pins->guards_lock);
+}
+
+struct mdev_pt_pins *mdev_pt_pins_create(struct vfio_device *vdev,
+					 void (*scan)(struct vfio_device *vdev))
+{
+	struct mdev_pt_pins *pins;
+
+	pins = kzalloc(sizeof(*pins), GFP_KERNEL);
+	if (!pins)
+		return NULL;
+	kref_init(&pins->ref);
+	pins->vdev = vdev;
+	pins->scan = scan;
+	mutex_init(&pins->guards_lock);
+	xa_init_flags(&pins->guards, XA_FLAGS_ACCOUNT);
+	INIT_WORK(&pins->release, pins_release_guards);
+	return pins;
+}
+
+/* The device is closed, and no page is pinned. */
+void mdev_pt_pins_destroy(struct mdev_pt_pins *pins)
+{
+	kref_put(&pins->ref, pins_release);
 }

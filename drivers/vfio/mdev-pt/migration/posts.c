@@ -58,8 +58,8 @@ static void clear_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
 
 	for (i = 0; i < MAX_BUFFERS; i++) {
 		if (slot->guarded[i])
-			mdev_pt_unguard(pt, slot->buffers[i].iova,
-					slot->buffers[i].len);
+			mdev_pt_dirty_unguard(pt, slot->buffers[i].iova,
+					      slot->buffers[i].len);
 	}
 	memset(slot, 0, sizeof(*slot));
 }
@@ -141,8 +141,9 @@ static void guard_slot(struct mdev_pt_device *pt, struct mdev_pt_slot *slot)
 	unsigned int i;
 
 	for (i = 0; i < MAX_BUFFERS; i++)
-		slot->guarded[i] = mdev_pt_guard(pt, slot->buffers[i].iova,
-						 slot->buffers[i].len);
+		slot->guarded[i] = mdev_pt_dirty_guard(pt,
+						       slot->buffers[i].iova,
+						       slot->buffers[i].len);
 }
 
 static u64 ring_size(struct mdev_pt_posts *p)
@@ -183,7 +184,7 @@ void mdev_pt_posts_begin(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 	p->head = head;
 	p->tail = head;
 	p->final = false;
-	p->guarded = mdev_pt_guard(pt, ring->base, ring_size(p));
+	p->guarded = mdev_pt_dirty_guard(pt, ring->base, ring_size(p));
 	p->running = true;
 }
 
@@ -256,6 +257,8 @@ void mdev_pt_posts_add(struct mdev_pt_device *pt, struct mdev_pt_posts *p,
 {
 	u32 max = BATCH / p->ring.desc_size, count;
 
+	/* The tail was read before what it makes valid. */
+	smp_rmb();
 	while (p->tail != tail) {
 		count = (tail > p->tail ? tail : p->ring.entries) - p->tail;
 		count = min(count, max);
@@ -312,7 +315,7 @@ void mdev_pt_posts_end(struct mdev_pt_device *pt, struct mdev_pt_posts *p)
 			mark_slot(pt, &p->slots[i]);
 		mdev_pt_posts_ring(pt, p);
 		if (p->guarded)
-			mdev_pt_unguard(pt, p->ring.base, ring_size(p));
+			mdev_pt_dirty_unguard(pt, p->ring.base, ring_size(p));
 	}
 	mdev_pt_posts_free(p);
 }

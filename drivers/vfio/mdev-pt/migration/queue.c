@@ -297,7 +297,7 @@ int mdev_pt_queues_load(struct mdev_pt_device *pt, const void *buf)
 	for (q = pt->mig->queues; q < mdev_pt_queues_past(pt->mig); q++) {
 		/* The rest a user may write to the registers as well. */
 		if (le32_to_cpu(saved++->nr_config) != q->map->nr_config) {
-			pci_err(pt->vdev.pdev, "migration: the stream has a queue that no such device has\n");
+			dev_err_ratelimited(&pt->vdev.pdev->dev, "migration: the stream has a queue that no such device has\n");
 			return -EINVAL;
 		}
 	}

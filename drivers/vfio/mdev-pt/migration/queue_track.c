@@ -205,8 +205,8 @@ static void forward(struct mdev_pt_device *pt, struct mdev_pt_queue *q)
 	if (!ret)
 		ret = mdev_pt_doorbell_write(pt, q->db, q->map->tail, user.tail);
 	if (ret && ret != -EAGAIN)
-		pci_err(pt->vdev.pdev, "migration: a queue takes no registers (%d): reset the device\n",
-			ret);
+		dev_err_ratelimited(&pt->vdev.pdev->dev, "migration: a queue takes no registers (%d): reset the device\n",
+				    ret);
 }
 
 /* The lock of @db is held for writing. */
@@ -398,7 +398,7 @@ void mdev_pt_queues_begin(struct mdev_pt_device *pt)
  * Was something posted? @all: mark what was written, too, and leave nothing for
  * the next look.
  */
-bool mdev_pt_queues_look(struct mdev_pt_device *pt, bool all)
+bool mdev_pt_queues_scan(struct mdev_pt_device *pt, bool all)
 {
 	struct mdev_pt_queue *q;
 	bool rung = false;
@@ -414,8 +414,8 @@ bool mdev_pt_queues_look(struct mdev_pt_device *pt, bool all)
 		else if (all)
 			look_transmit(pt, q);
 	}
-	rung |= mdev_pt_rings_look(pt, all);
-	mdev_pt_doorbells_look(pt);
+	rung |= mdev_pt_rings_scan(pt, all);
+	mdev_pt_doorbells_scan(pt);
 	mutex_unlock(&pt->mig->queues_lock);
 	return rung;
 }

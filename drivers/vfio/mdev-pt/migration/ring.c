@@ -254,8 +254,8 @@ static bool look(struct mdev_pt_device *pt, struct mdev_pt_tail *t, bool all)
 	return lost || rung;
 }
 
-/* As mdev_pt_queues_look() */
-bool mdev_pt_rings_look(struct mdev_pt_device *pt, bool all)
+/* As mdev_pt_queues_scan() */
+bool mdev_pt_rings_scan(struct mdev_pt_device *pt, bool all)
 {
 	struct mdev_pt_tail *t;
 	bool rung = false;
@@ -383,7 +383,7 @@ int mdev_pt_ring_attach(struct mdev_pt_device *pt, unsigned int index,
 
 	/* What is posted already is to be noted before the function has it. */
 	if (tracked)
-		mdev_pt_dirty_look(pt);
+		mdev_pt_dirty_scan(pt);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(mdev_pt_ring_attach);

@@ -8,16 +8,23 @@
  * STOP_COPY, RESUMING	the same, and its state is saved or loaded
  *
  * A vendor's quiesce() stops everything, so that the P2P states are already the
- * stopped ones.  Tracking of dirty pages starts with the log, or, for a type1
- * container, whose tracking nobody tells us of, with PRE_COPY.  It ends when
- * the user goes back to RUNNING or has the whole state; not by a reset, for the
- * user may yet ask the container for what was written.
+ * stopped ones.
+ *
+ * Tracking of dirty pages starts with the log, or for a type1 container, whose
+ * tracking nobody tells us of, with PRE_COPY.  Of a guest that is paused when its
+ * migration begins no PRE_COPY tells either: the user asks how much there is to move.
+ * Once a container believes what it is told, it goes on to do so, so a function that
+ * was stopped is tracked, whoever starts it and however: a migration may be under
+ * way.  Tracking ends when the user calls a migration off, which is RUNNING for a
+ * function that runs, or closes the device.
  */
 
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -53,7 +60,9 @@ static int quiesce(struct mdev_pt_device *pt)
 
 	lockdep_assert_held(&mig->lock);
 
-	ret = mdev_pt_memory_hold(pt);
+	ret = mdev_pt_dirty_is_narrow(pt) ?
+	      mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1) : 0;
+	ret = ret ?: mdev_pt_memory_hold(pt);
 	if (!ret) {
 		ret = mdev_pt_vendor_result(pt->ops->migration->quiesce(pt));
 		mdev_pt_memory_release(pt);
@@ -76,7 +85,7 @@ static int resume(struct mdev_pt_device *pt)
 
 	lockdep_assert_held(&mig->lock);
 
-	/* First: a look at running queues must not pass for the last one. */
+	/* First: a scan of running queues must not pass for the last one. */
 	WRITE_ONCE(mig->stopped, false);
 	ret = mdev_pt_memory_hold(pt);
 	if (!ret) {
@@ -148,26 +157,20 @@ static struct file *enter_stop_copy(struct mdev_pt_device *pt)
 		if (IS_ERR(filp))
 			return filp;
 	}
-	ret = mdev_pt_stream_take_state(mig->stream, pt);
-	if (ret) {
-		pci_err(pt->vdev.pdev, "migration: no state from %s (%d)\n",
-			pt->vendor->name, ret);
-		if (filp) {
-			end_stream(mig);
-			fput(filp);
-		}
-		return ERR_PTR(ret);
-	}
 	/*
 	 * An error of the arc has QEMU reset the guest's device; an error of the
 	 * stream has it cancel.
 	 */
-	ret = mdev_pt_dirty_error(pt);
-	if (ret)
-		mdev_pt_stream_fail(mig->stream, ret);
-	/* What the function wrote was marked when it was stopped. */
-	mdev_pt_dirty_stop_type1(pt);
-	return filp;
+	ret = mdev_pt_stream_take_state(mig->stream, pt, mdev_pt_dirty_error(pt));
+	if (!ret)
+		return filp;
+	dev_err_ratelimited(&pt->vdev.pdev->dev, "migration: no state from %s (%d)\n",
+			    pt->vendor->name, ret);
+	if (filp) {
+		end_stream(mig);
+		fput(filp);
+	}
+	return ERR_PTR(ret);
 }
 
 #define ARC(from, to) ((from) << 8 | (to))
@@ -328,7 +331,6 @@ static struct file *set_state(struct vfio_device *vdev,
 	struct mdev_pt_migration *mig = pt->mig;
 	enum vfio_device_mig_state next, old;
 	struct file *filp = NULL;
-	bool track;
 	int ret;
 
 	mutex_lock(&mig->lock);
@@ -337,25 +339,6 @@ static struct file *set_state(struct vfio_device *vdev,
 	if (old == VFIO_DEVICE_STATE_ERROR) {
 		filp = ERR_PTR(-EINVAL);
 		goto out;
-	}
-	/*
-	 * A container that once learnt to ask only for what we tell it goes on
-	 * to do so. When a stopped guest goes on, a migration may be under way
-	 * that began while it stood, and of which no PRE_COPY will tell; or it
-	 * was only paused in the middle of one. When that is called off, QEMU
-	 * asks for RUNNING once more.
-	 */
-	track = (old == VFIO_DEVICE_STATE_STOP ||
-		 old == VFIO_DEVICE_STATE_STOP_COPY) &&
-		(new_state == VFIO_DEVICE_STATE_RUNNING_P2P ||
-		 new_state == VFIO_DEVICE_STATE_RUNNING) &&
-		READ_ONCE(mig->tracker.narrowed);
-	if (track) {
-		ret = mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
-		if (ret) {
-			filp = ERR_PTR(ret);
-			goto out;
-		}
 	}
 
 	while (mig->state != new_state) {
@@ -379,8 +362,9 @@ static struct file *set_state(struct vfio_device *vdev,
 		}
 	}
 	/*
-	 * Cancelled; perhaps after the guest was reset, so that we are RUNNING
-	 * already. On the way to a state that stops the function it goes on.
+	 * Called off; perhaps after the guest was reset, or had gone on already, so
+	 * that we are RUNNING. On the way to a state that stops the function it goes
+	 * on.
 	 */
 	if (mig->state == new_state &&
 	    ((old == VFIO_DEVICE_STATE_RUNNING &&
@@ -403,11 +387,26 @@ static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 	return 0;
 }
 
+/* The migration of a paused guest begins: nothing is written until it goes on. */
+static int begin_while_stopped(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_migration *mig = pt->mig;
+	int ret = 0;
+
+	mutex_lock(&mig->lock);
+	if (mig->stopped && mig->state == VFIO_DEVICE_STATE_STOP)
+		ret = mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
+	migration_unlock(pt);
+	return ret;
+}
+
 #ifdef HAVE_VFIO_MIG_DATA_SIZE
 static int get_data_size(struct vfio_device *vdev, unsigned long *size)
 {
-	*size = mdev_pt_stream_size(to_mdev_pt_device(vdev));
-	return 0;
+	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
+
+	*size = mdev_pt_stream_size(pt);
+	return begin_while_stopped(pt);
 }
 #else
 /* As VFIO does it where it knows the feature */
@@ -424,6 +423,9 @@ int mdev_pt_feature_data_size(struct mdev_pt_device *pt, u32 flags,
 	if (ret != 1)
 		return ret;
 	size.stop_copy_length = mdev_pt_stream_size(pt);
+	ret = begin_while_stopped(pt);
+	if (ret)
+		return ret;
 	return copy_to_user(arg, &size, sizeof(size)) ? -EFAULT : 0;
 }
 #endif
@@ -499,6 +501,7 @@ int mdev_pt_migration_create(struct mdev_pt_device *pt)
 {
 	struct vfio_device *vdev = &pt->vdev.vdev;
 	struct mdev_pt_migration *mig;
+	int ret;
 
 	mig = kzalloc(sizeof(*mig), GFP_KERNEL);
 	if (!mig)
@@ -510,8 +513,13 @@ int mdev_pt_migration_create(struct mdev_pt_device *pt)
 	spin_lock_init(&mig->reset_lock);
 	INIT_LIST_HEAD(&mig->doorbells);
 	mig->state = VFIO_DEVICE_STATE_RUNNING;
-	mdev_pt_dirty_init(&mig->tracker);
 	pt->mig = mig;
+	ret = mdev_pt_dirty_create(pt);
+	if (ret) {
+		pt->mig = NULL;
+		kobject_put(&mig->kobj);
+		return ret;
+	}
 
 	vdev->migration_flags = MIGRATION_FLAGS;
 	vdev->mig_ops = &migration_ops;
@@ -531,7 +539,12 @@ void mdev_pt_migration_destroy(struct mdev_pt_device *pt)
 
 void mdev_pt_migration_release(struct kobject *kobj)
 {
-	kfree(container_of(kobj, struct mdev_pt_migration, kobj));
+	struct mdev_pt_migration *mig =
+		container_of(kobj, struct mdev_pt_migration, kobj);
+
+	mdev_pt_dirty_destroy(&mig->tracker);
+	put_pid(mig->user);
+	kfree(mig);
 }
 
 int mdev_pt_migration_show(struct mdev_pt_device *pt)
@@ -544,12 +557,25 @@ void mdev_pt_migration_hide(struct mdev_pt_device *pt)
 	kobject_del(&pt->mig->kobj);
 }
 
+/* A process that opens the device again may have it in the same container. */
+static void meet_user(struct mdev_pt_device *pt)
+{
+	struct pid *user = get_task_pid(current, PIDTYPE_TGID);
+	struct mdev_pt_migration *mig = pt->mig;
+
+	if (user != mig->user)
+		mdev_pt_dirty_new_user(pt);
+	swap(user, mig->user);
+	put_pid(user);
+}
+
 /* Before the vendor's open() */
 void mdev_pt_migration_open(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_migration *mig = pt->mig;
 
 	mutex_lock(&mig->lock);
+	meet_user(pt);
 	after_reset(mig);
 	migration_unlock(pt);
 }

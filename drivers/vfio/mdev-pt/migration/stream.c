@@ -254,9 +254,12 @@ void mdev_pt_stream_set_precopy(struct mdev_pt_stream *stream, bool precopy)
 	wake_up_all(&stream->more);
 }
 
-/* Append the vendor's state: the function is quiescent. */
+/*
+ * Append the vendor's state: the function is quiescent. With an @error no reader gets
+ * any of it.
+ */
 int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
-			      struct mdev_pt_device *pt)
+			      struct mdev_pt_device *pt, int error)
 {
 	const struct mdev_pt_migration_ops *ops = pt->ops->migration;
 	ssize_t len = take(stream, pt, ops->save, ops->state_size);
@@ -266,18 +269,11 @@ int mdev_pt_stream_take_state(struct mdev_pt_stream *stream,
 
 	mutex_lock(&stream->lock);
 	record_close(stream, RECORD_STATE, len);
+	stream->error = error;
 	stream->precopy = false;
 	mutex_unlock(&stream->lock);
 	wake_up_all(&stream->more);
 	return 0;
-}
-
-/* No reader may take it for a good one: @error. */
-void mdev_pt_stream_fail(struct mdev_pt_stream *stream, int error)
-{
-	mutex_lock(&stream->lock);
-	stream->error = error;
-	mutex_unlock(&stream->lock);
 }
 
 /* All of it was written, and the vendor's state loaded: 0, or why not */

@@ -162,7 +162,7 @@ static int check_heard(struct i40e_vf *i40e)
 	if (!i40e->deaf)
 		return 0;
 	if (!i40e->deaf_said)
-		pci_err(i40e->pt->vdev.pdev, "the messages to the PF could not be read, so it can't migrate: open the device by its group, and not by iommufd\n");
+		dev_err_ratelimited(&i40e->pt->vdev.pdev->dev, "the messages to the PF could not be read, so it can't migrate: open the device by its group, and not by iommufd\n");
 	i40e->deaf_said = true;
 	return -EOPNOTSUPP;
 }

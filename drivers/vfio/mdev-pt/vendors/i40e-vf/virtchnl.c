@@ -417,8 +417,8 @@ static void was_granted(struct i40e_vf *i40e, const struct request *r,
 /* What was granted before the move, and is not any more: said once */
 
 #define refused(i40e, fmt, ...) \
-	pci_warn((i40e)->pt->vdev.pdev, "after the move the PF refuses " fmt "\n", \
-		 ##__VA_ARGS__)
+	dev_warn_ratelimited(&(i40e)->pt->vdev.pdev->dev, \
+			     "after the move the PF refuses " fmt "\n", ##__VA_ARGS__)
 
 static void refused_mac(struct i40e_vf *i40e, const struct vc_mac *mac)
 {

@@ -73,8 +73,8 @@ static int add_bridge(struct mdev_pt_device *pt, unsigned int devfn,
 	if (!pdev)
 		return 0;
 	if (pdev->vendor != PCI_VENDOR_ID_INTEL || pdev->class != class << 8) {
-		pci_err(pt->vdev.pdev, "%s is not Intel's bridge of class %04x: use type pt-pci, without regions for graphics\n",
-			pci_name(pdev), class);
+		dev_err_ratelimited(&pt->vdev.pdev->dev, "%s is not Intel's bridge of class %04x: use type pt-pci, without regions for graphics\n",
+				    pci_name(pdev), class);
 		return -EINVAL;
 	}
 

@@ -126,8 +126,8 @@ static void *map_firmware(struct pci_dev *pdev, const char *what, u64 start,
 		why = "can't be mapped";
 		ret = -ENOMEM;
 	}
-	pci_err(pdev, "%s at %#llx of %zu bytes %s: " ADVICE "\n", what, start,
-		len, why);
+	dev_err_ratelimited(&pdev->dev, "%s at %#llx of %zu bytes %s: " ADVICE "\n", what, start,
+			    len, why);
 	return ERR_PTR(ret);
 }
 
@@ -150,13 +150,13 @@ static int add_vbt(struct pci_dev *pdev, struct igd_opregion *opregion,
 
 	if (version != VERSION_2_0 &&
 	    check_add_overflow(*address, rvda, &start)) {
-		pci_err(pdev, "the VBT's address, %#llx from the OpRegion, does not exist: "
-			ADVICE "\n", rvda);
+		dev_err_ratelimited(&pdev->dev, "the VBT's address, %#llx from the OpRegion, does not exist: "
+				    ADVICE "\n", rvda);
 		return -EINVAL;
 	}
 	if (rvds > VBT_MAX) {
-		pci_err(pdev, "no VBT has %u bytes, as the OpRegion says of its own: "
-			ADVICE "\n", rvds);
+		dev_err_ratelimited(&pdev->dev, "no VBT has %u bytes, as the OpRegion says of its own: "
+				    ADVICE "\n", rvds);
 		return -EINVAL;
 	}
 
@@ -183,13 +183,13 @@ static int map_opregion(struct pci_dev *pdev, struct igd_opregion *opregion,
 	kb = le32_to_cpu(READ_ONCE(header->kilobytes));
 	if (memcmp(header->signature, OPREGION_SIGNATURE,
 		   sizeof(header->signature)) || !kb) {
-		pci_err(pdev, "no OpRegion where ASLS says, at %#llx: signature or size is wrong: "
-			ADVICE "\n", *address);
+		dev_err_ratelimited(&pdev->dev, "no OpRegion where ASLS says, at %#llx: signature or size is wrong: "
+				    ADVICE "\n", *address);
 		return -EINVAL;
 	}
 	if (kb > OPREGION_SIZE / SZ_1K)
-		pci_warn(pdev, "OpRegion claims %u KB: only its first %u are passed on\n",
-			 kb, OPREGION_SIZE / SZ_1K);
+		dev_warn_ratelimited(&pdev->dev, "OpRegion claims %u KB: only its first %u are passed on\n",
+				     kb, OPREGION_SIZE / SZ_1K);
 	opregion->size = min_t(u32, kb, OPREGION_SIZE / SZ_1K) * SZ_1K;
 
 	return add_vbt(pdev, opregion, address);
