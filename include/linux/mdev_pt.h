@@ -658,25 +658,41 @@ struct mdev_pt_queue_map {
 				unsigned int max);
 };
 
+/*
+ * mdev_pt_add_queues(): the pages (of 4096 bytes) of receive queues have no other
+ * registers than those in the map, and those that mdev_pt_add_beside() names
+ */
+#define MDEV_PT_QUEUES_ALONE	BIT(0)
+
 /**
  * mdev_pt_add_queues - name the rings of the function
  * @pt: the device, in open() of its vendor, which has migration ops
  * @bar: the BAR that has their registers
  * @map: @count queues; stays as it is until after close()
  * @count: how many
+ * @flags: 0 or MDEV_PT_QUEUES_ALONE
  *
  * The core moves them by mdev_pt_queues_save() and mdev_pt_queues_load(), and
  * finds the pages that the function writes to: while dirty pages are tracked,
  * and only then, it sees the writes to the page of a receive queue's registers
  * before the function does. They end with close().
  *
+ * Without MDEV_PT_QUEUES_ALONE the pages of receive queues are not mapped, tracking or
+ * not, which is logged: each access comes to the kernel, those to other registers go on
+ * to the function, and doorbells are slow. So it is where a transmit queue is on such a
+ * page. With it a page is mapped, where the kernel can exchange that; while dirty pages
+ * are tracked, what is neither in the map nor named by mdev_pt_add_beside() then reads
+ * as 0 and takes no writes. A register that exists twice, at another place, is to be
+ * trapped there, see mdev_pt_add_trap(): what is written to it would not be seen.
+ *
  * Context: Process context, may sleep.
  *
- * Return: 0, -EINVAL for a map that is not in the BAR, -EBUSY when another driver
- *	has claimed the BAR, or -ENOMEM.
+ * Return: 0, -EINVAL for a map that is not in the BAR or a flag that does not exist,
+ *	-EBUSY when another driver has claimed the BAR, or -ENOMEM.
  */
 int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
-		       const struct mdev_pt_queue_map *map, unsigned int count);
+		       const struct mdev_pt_queue_map *map, unsigned int count,
+		       unsigned int flags);
 
 /**
  * mdev_pt_queues_stop - disable the queues that run, and wait until they stand
@@ -773,8 +789,8 @@ int mdev_pt_add_tails(struct mdev_pt_device *pt, unsigned int bar,
 		      const u32 *offsets, unsigned int count);
 
 /**
- * mdev_pt_add_beside - name other registers on the pages of tails
- * @pt: the device, in open() of its vendor, after the tails were added
+ * mdev_pt_add_beside - name other registers on the pages of tails, or of queues
+ * @pt: the device, in open() of its vendor, after the tails or queues were added
  * @bar: the BAR that has them
  * @offsets: of the @count registers; 32 bits wide, each once
  * @count: how many

@@ -17,7 +17,7 @@ declare -A PROGRAMS=(
 	[stress]=stress
 	[parity]='parity errors'
 	[migration]='migration migration_life stream needs igbvf igbvf_mailbox igbvf_hostile attached'
-	[dirty]='doorbell dirty dirty_memory dirty_rings dirty_ways dirty_paused dirty_group dirty_together dirty_ioas'
+	[dirty]='doorbell dirty dirty_memory dirty_rings dirty_ways dirty_beside dirty_paused dirty_group dirty_together dirty_ioas'
 	[igd]=igd
 	[i40evf]='i40evf i40evf_dirty i40evf_grants i40evf_hostile'
 )

@@ -178,9 +178,10 @@ readonly TRICKLE='{"max-bandwidth": 10000, "downtime-limit": 1, "avail-switchove
 little_is_left() { moving '"remaining": [1-9][0-9]{0,6}[,}]' >/dev/null; }
 
 # The source is told when the destination didn't take the guest.
-begin_move()
+begin_move() { before_move; start_move; }
+
+start_move()
 {
-	before_move
 	capability return-path true &&
 		guest-qmp $here migrate "{\"uri\": \"unix:/run/guest/$(there).incoming\"}" >/dev/null
 }

@@ -9,8 +9,8 @@
  * passes it on.  Accesses by read() and write() go the same way.
  *
  * Where a mapping can't be zapped (before 6.11 a VFIO device has no inode of its
- * own), or would have other registers with it (pages of more than 4 KB), the page
- * is not mapped at all, tracking or not.
+ * own), or would have other registers with it (pages of more than 4 KB, or of which
+ * the vendor doesn't know all), the page is not mapped at all, tracking or not.
  */
 
 #include <linux/fs.h>
@@ -262,18 +262,61 @@ void mdev_pt_doorbell_mmap(struct mdev_pt_device *pt,
 }
 #endif
 
+void mdev_pt_doorbell_name(struct mdev_pt_doorbell *db, u64 register_offset)
+{
+	__set_bit((register_offset - db->offset) / sizeof(__le32), db->named);
+}
+
+/* Is the register in the shadow, and not the function's own? */
+static bool shadow_has(struct mdev_pt_doorbell *db, u64 offset)
+{
+	return test_bit((offset - db->offset) / sizeof(__le32), db->named);
+}
+
+/* In one register */
+static int shadow_get(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db,
+		      u64 offset, unsigned int width, u64 *value)
+{
+	__le64 le = 0;
+
+	if (!shadow_has(db, offset))
+		return mdev_pt_bar_read(pt, db->bar, offset, width, value);
+	memcpy(&le, (u8 *)db->shadow + (offset - db->offset), width);
+	*value = le64_to_cpu(le);
+	return 0;
+}
+
+static int shadow_set(struct mdev_pt_device *pt, struct mdev_pt_doorbell *db,
+		      u64 offset, unsigned int width, u64 value)
+{
+	__le64 le = cpu_to_le64(value);
+
+	if (!shadow_has(db, offset))
+		return mdev_pt_bar_write(pt, db->bar, offset, width, value);
+	/* As by the CPU: one register is written at once. */
+	if (width == 4)
+		WRITE_ONCE(*mdev_pt_doorbell_register(db, offset),
+			   cpu_to_le32(value));
+	else
+		memcpy((u8 *)db->shadow + (offset - db->offset), &le, width);
+	return 0;
+}
+
 static int shadow_read(struct mdev_pt_device *pt, void *data, u64 offset,
 		       unsigned int width, u64 *value)
 {
 	struct mdev_pt_doorbell *db = data;
-	int ret = MDEV_PT_DEFAULT;
-	__le64 le = 0;
+	u64 high = 0;
+	int ret;
 
 	mdev_pt_doorbell_lock(pt, db);
-	if (db->active) {
-		memcpy(&le, (u8 *)db->shadow + (offset - db->offset), width);
-		*value = le64_to_cpu(le);
-		ret = 0;
+	if (!db->active)
+		ret = MDEV_PT_DEFAULT;
+	else
+		ret = shadow_get(pt, db, offset, min(width, 4u), value);
+	if (!ret && width == 8) {
+		ret = shadow_get(pt, db, offset + 4, 4, &high);
+		*value |= high << 32;
 	}
 	up_read(&db->lock);
 	return ret;
@@ -283,21 +326,17 @@ static int shadow_write(struct mdev_pt_device *pt, void *data, u64 offset,
 			unsigned int width, u64 value)
 {
 	struct mdev_pt_doorbell *db = data;
-	__le64 le = cpu_to_le64(value);
-	int ret = 0;
+	int ret;
 
 	mdev_pt_doorbell_lock(pt, db);
-	if (db->active) {
-		/* As by the CPU: one register is written at once. */
-		if (width == 4)
-			WRITE_ONCE(*mdev_pt_doorbell_register(db, offset),
-				   cpu_to_le32(value));
-		else
-			memcpy((u8 *)db->shadow + (offset - db->offset), &le,
-			       width);
-	} else {
+	if (!db->active) {
 		/* Under the lock: not after the shadow was filled. */
 		ret = mdev_pt_bar_write(pt, db->bar, offset, width, value);
+	} else if (width == 8) {
+		ret = shadow_set(pt, db, offset, 4, (u32)value) ?:
+		      shadow_set(pt, db, offset + 4, 4, value >> 32);
+	} else {
+		ret = shadow_set(pt, db, offset, width, value);
 	}
 	up_read(&db->lock);
 	return ret;
@@ -319,12 +358,16 @@ bool mdev_pt_doorbell_fits(struct mdev_pt_device *pt, unsigned int bar,
 	return page < size && size - page >= SZ_4K && register_offset % 4 == 0;
 }
 
-/* The doorbell for the page that holds the register: in open() of the vendor */
+/*
+ * The doorbell for the page that holds the register: in open() of the vendor.
+ * @alone: the page has no register that nobody names, and so can be mapped.
+ */
 int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
-			 u64 register_offset,
+			 u64 register_offset, bool alone,
 			 struct mdev_pt_doorbell **doorbell)
 {
 	u64 offset = round_down(register_offset, SZ_4K);
+	bool mapped = MDEV_PT_CAN_ZAP && alone;
 	struct mdev_pt_doorbell *db;
 	int ret;
 
@@ -345,14 +388,18 @@ int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
 	init_rwsem(&db->lock);
 
 	ret = mdev_pt_add_page_trap(pt, bar, offset, &shadow_ops, db,
-				    MDEV_PT_CAN_ZAP);
+				    mapped);
 	if (ret) {
 		free_page((unsigned long)db->shadow);
 		kfree(db);
 		return ret;
 	}
-	if (!MDEV_PT_CAN_ZAP)
-		dev_info_ratelimited(&pt->vdev.pdev->dev, "migration: this kernel can't exchange a mapping: the page at 0x%llx of BAR %u is not mapped, and its doorbells are slow\n",
+	if (alone)
+		bitmap_fill(db->named, SZ_4K / sizeof(__le32));
+	if (!mapped)
+		dev_info_ratelimited(&pt->vdev.pdev->dev, "migration: %s: the page at 0x%llx of BAR %u is not mapped, and its doorbells are slow\n",
+				     alone ? "this kernel can't exchange a mapping" :
+					     "there may be registers beside the queues'",
 				     offset, bar);
 	mutex_lock(&pt->mig->layout_lock);
 	list_add_tail(&db->node, &pt->mig->doorbells);
@@ -396,6 +443,7 @@ int mdev_pt_add_beside(struct mdev_pt_device *pt, unsigned int bar,
 		b[db->nr_beside].seen = 0;
 		db->beside = b;
 		db->nr_beside++;
+		mdev_pt_doorbell_name(db, offsets[i]);
 	}
 	return 0;
 }

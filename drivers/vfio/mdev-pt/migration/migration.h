@@ -41,11 +41,13 @@
 #ifndef _MDEV_PT_MIGRATION_H
 #define _MDEV_PT_MIGRATION_H
 
+#include <linux/bitmap.h>
 #include <linux/kobject.h>
 #include <linux/list.h>
 #include <linux/mdev_pt.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/wait.h>
@@ -119,6 +121,9 @@ struct mdev_pt_beside {
  * @active: the user has @shadow instead of the device. @lock.
  * @stale: the function was reset: @shadow is to be filled again. Set under
  *	memory_lock, cleared under @lock.
+ * @named: registers of the page that are in @shadow; what is done to others is done
+ *	to the device. Of a page that can be mapped, all. From open() to close(),
+ *	constant.
  * @beside: other registers of the page; from open() to close(), constant
  * @nr_beside: how many
  */
@@ -130,6 +135,7 @@ struct mdev_pt_doorbell {
 	struct rw_semaphore lock;
 	bool active;
 	bool stale;
+	DECLARE_BITMAP(named, SZ_4K / sizeof(__le32));
 	struct mdev_pt_beside *beside;
 	unsigned int nr_beside;
 };
@@ -245,7 +251,9 @@ void mdev_pt_dirty_unguard(struct mdev_pt_device *pt, u64 iova, u64 len);
 bool mdev_pt_doorbell_fits(struct mdev_pt_device *pt, unsigned int bar,
 			   u64 register_offset);
 int mdev_pt_doorbell_add(struct mdev_pt_device *pt, unsigned int bar,
-			 u64 register_offset, struct mdev_pt_doorbell **doorbell);
+			 u64 register_offset, bool alone,
+			 struct mdev_pt_doorbell **doorbell);
+void mdev_pt_doorbell_name(struct mdev_pt_doorbell *db, u64 register_offset);
 void mdev_pt_doorbell_lock(struct mdev_pt_device *pt,
 			   struct mdev_pt_doorbell *db);
 void mdev_pt_doorbells_end(struct mdev_pt_device *pt);

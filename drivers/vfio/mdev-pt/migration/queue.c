@@ -90,15 +90,48 @@ static bool map_is_valid(struct mdev_pt_device *pt, unsigned int bar,
 	return true;
 }
 
-int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
-		       const struct mdev_pt_queue_map *map, unsigned int count)
+/* Has the page of receive queue @map registers of a queue that is not in a shadow? */
+static bool queue_shares_page(const struct mdev_pt_queue_map *map,
+			      const struct mdev_pt_queue_map *all,
+			      unsigned int count)
 {
+	u64 page = round_down(map->tail, SZ_4K);
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (!all[i].receive && round_down(all[i].tail, SZ_4K) == page)
+			return true;
+	}
+	return false;
+}
+
+/* Its registers are in the shadow of its doorbell page. */
+static void queue_name_registers(struct mdev_pt_queue *q)
+{
+	const struct mdev_pt_queue_map *map = q->map;
+	const u32 offsets[] = {
+		map->base_lo, map->base_hi, map->len, map->head, map->tail,
+		map->ctl,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(offsets); i++)
+		mdev_pt_doorbell_name(q->db, offsets[i]);
+	for (i = 0; i < map->nr_config; i++)
+		mdev_pt_doorbell_name(q->db, map->config[i]);
+}
+
+int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
+		       const struct mdev_pt_queue_map *map, unsigned int count,
+		       unsigned int flags)
+{
+	bool alone = flags & MDEV_PT_QUEUES_ALONE;
 	struct mdev_pt_migration *mig = pt->mig;
 	struct mdev_pt_queue *q;
 	unsigned int i;
 	int ret;
 
-	if (!mig || mig->queues || !count)
+	if (!mig || mig->queues || !count || flags & ~MDEV_PT_QUEUES_ALONE)
 		return -EINVAL;
 	for (i = 0; i < count; i++) {
 		if (!map_is_valid(pt, bar, &map[i]))
@@ -121,9 +154,12 @@ int mdev_pt_add_queues(struct mdev_pt_device *pt, unsigned int bar,
 	for (q = mig->queues; q < mdev_pt_queues_past(mig); q++) {
 		if (!q->map->receive)
 			continue;
-		ret = mdev_pt_doorbell_add(pt, bar, q->map->tail, &q->db);
+		ret = mdev_pt_doorbell_add(pt, bar, q->map->tail, alone &&
+					   !queue_shares_page(q->map, map, count),
+					   &q->db);
 		if (ret)
 			return ret;
+		queue_name_registers(q);
 	}
 	return 0;
 }

@@ -315,7 +315,7 @@ int mdev_pt_add_tails(struct mdev_pt_device *pt, unsigned int bar,
 	mutex_unlock(&mig->layout_lock);
 	mig->tails_bar = bar;
 	for (i = 0; i < count; i++) {
-		ret = mdev_pt_doorbell_add(pt, bar, offsets[i], &tails[i].db);
+		ret = mdev_pt_doorbell_add(pt, bar, offsets[i], true, &tails[i].db);
 		if (ret)
 			return ret;
 	}

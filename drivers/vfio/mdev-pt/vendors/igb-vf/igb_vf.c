@@ -555,7 +555,8 @@ static int igb_vf_open(struct mdev_pt_device *pt)
 	for (i = 0; !ret && i < IGB_VF_STATISTICS; i++)
 		ret = add_trap(igb, statistics[i], &statistic_ops);
 	return ret ? ret : mdev_pt_add_queues(pt, IGB_VF_BAR, queues,
-					      ARRAY_SIZE(queues));
+					      ARRAY_SIZE(queues),
+					      MDEV_PT_QUEUES_ALONE);
 }
 
 static void igb_vf_close(struct mdev_pt_device *pt)
