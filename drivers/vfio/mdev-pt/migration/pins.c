@@ -677,9 +677,9 @@ void mdev_pt_pins_unmap(struct mdev_pt_pins *pins, u64 iova, u64 len)
 	pins_close(pins, unmap);
 	wait_event_timeout(pins_wait, pins_have_landed(pins, first, last),
 			   patience);
-	if (!pins_have_guard(pins, first, last))
-		return;
-	pins_release_soon(pins);
+	if (pins_have_guard(pins, first, last))
+		pins_release_soon(pins);
+	/* In this order: a guard that goes is in flight before it is gone. */
 	wait_event_timeout(pins_wait,
 			   !pins_have_guard(pins, first, last) &&
 			   pins_have_landed(pins, first, last), patience);
