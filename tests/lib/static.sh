@@ -62,7 +62,7 @@ checkpatch_programs()
 
 	ignore+=,PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,EMBEDDED_FUNCTION_NAME
 	ignore+=,MULTISTATEMENT_MACRO_USE_DO_WHILE
-	mapfile -t list < <(git ls-files -- 'tests/*.[ch]' ':!tests/modules' ':!tests/pins/kernel.h')
+	mapfile -t list < <(git ls-files -- 'tests/*.[ch]' ':!tests/modules' ':!tests/pins/include')
 	checkpatch "$ignore" "${list[@]}"
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "dirty.h"
@@ -82,6 +83,8 @@ TEST_F_TIMEOUT(group_of_two, all_memory_counts_as_written, TESTMIG_SECONDS)
 TEST_F_TIMEOUT(group_of_two, other_comes_later, TESTMIG_SECONDS)
 {
 	struct vfio_user *u = &self->t.user;
+	char byte;
+	int fd;
 
 	ASSERT_EQ(0, do_pci_remove(self->other));
 	ASSERT_EQ(0, mig_set_state(u, PRE_COPY, NULL));
@@ -94,6 +97,12 @@ TEST_F_TIMEOUT(group_of_two, other_comes_later, TESTMIG_SECONDS)
 	EXPECT_EQ(-EBUSY, mig_set_state(u, PRE_COPY, NULL));
 	EXPECT_EQ(RUNNING, mig_state(u));
 	EXPECT_TRUE(kmsg_has(self->kmsg, self->t.bdf, "remove it", LOG_MS));
+	/* The guest can be paused, but not moved. */
+	EXPECT_EQ(0, mig_set_state(u, STOP, NULL));
+	EXPECT_EQ(0, mig_set_state(u, STOP_COPY, &fd));
+	EXPECT_EQ(-EBUSY, read(fd, &byte, 1) < 0 ? -errno : 0);
+	close(fd);
+	EXPECT_EQ(0, mig_set_state(u, RUNNING, NULL));
 
 	ASSERT_EQ(0, do_pci_remove(self->other));
 	EXPECT_EQ(0, mig_set_state(u, PRE_COPY, NULL));

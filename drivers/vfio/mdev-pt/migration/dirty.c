@@ -24,16 +24,16 @@
 #include "trace.h"
 
 /*
- * How often the watcher looks at doorbells: at once after one was rung, and then
- * ever less. A doorbell waits as long; at 1 Gb/s, 256 buffers of 1500 bytes last
+ * How often the thread scans doorbells: at once after one was rung, and then ever
+ * less. A doorbell waits as long; at 1 Gb/s, 256 buffers of 1500 bytes last
  * for 3 ms.
  */
 #define SCAN_MIN_NS	(200 * NSEC_PER_USEC)
 #define SCAN_MAX_NS	(NSEC_PER_MSEC)
 
 /*
- * How often it looks at what the function has passed. For that it reads registers,
- * each of which takes longer than all else of a look, and nobody waits for it.
+ * How often it scans what the function has passed. For that it reads registers, each
+ * of which takes longer than all else of a scan, and nobody waits for it.
  */
 #define SCAN_ALL_NS	(2 * NSEC_PER_MSEC)
 
@@ -80,7 +80,8 @@ void mdev_pt_mark_dirty(struct mdev_pt_device *pt, u64 iova, u64 len)
 
 	trace_mdev_pt_dirty(&pt->vdev.pdev->dev, iova, len);
 	mutex_lock(&t->lock);
-	while (page <= last && t->mode != MDEV_PT_TRACKING_OFF) {
+	/* After an error there is no migration for which more would count. */
+	while (page <= last && t->mode != MDEV_PT_TRACKING_OFF && !t->error) {
 		page += dirty_mark_pages(t, page, last - page + 1);
 		cond_resched();
 	}
@@ -339,6 +340,26 @@ int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode)
 		mdev_pt_dirty_stop(pt);
 	}
 	return 0;
+}
+
+/*
+ * The function is about to be stopped. In a container that believes what it is told, a
+ * migration may begin meanwhile, so it is tracked from now on. Where that can't be, the
+ * guest is paused all the same, and such a migration fails.
+ */
+void mdev_pt_dirty_before_stop(struct mdev_pt_device *pt)
+{
+	struct mdev_pt_tracker *t = &pt->mig->tracker;
+	int ret;
+
+	if (!mdev_pt_dirty_is_narrow(pt))
+		return;
+	ret = mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
+	if (!ret)
+		return;
+	mutex_lock(&t->lock);
+	t->error = ret;
+	mutex_unlock(&t->lock);
 }
 
 /* Does the container believe what it is told? */

@@ -233,6 +233,7 @@ size_t mdev_pt_stream_size(struct mdev_pt_device *pt);
 int mdev_pt_dirty_create(struct mdev_pt_device *pt);
 void mdev_pt_dirty_destroy(struct mdev_pt_tracker *t);
 int mdev_pt_dirty_start(struct mdev_pt_device *pt, enum mdev_pt_tracking mode);
+void mdev_pt_dirty_before_stop(struct mdev_pt_device *pt);
 void mdev_pt_dirty_stop(struct mdev_pt_device *pt);
 void mdev_pt_dirty_stop_type1(struct mdev_pt_device *pt);
 bool mdev_pt_dirty_is_narrow(struct mdev_pt_device *pt);

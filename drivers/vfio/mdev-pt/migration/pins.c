@@ -20,12 +20,15 @@
  * a file to release on its way out.  Each device that has a page pinned there is
  * asked before type1 looks again, so whatever their number, type1 asks once.
  *
- * It asks with a lock of the container held, for which another task that unmaps may
- * wait with the lock that pins need: then nothing can be unpinned before this one
- * goes on.  So it does go on, after a while, and is asked again.  From the second
- * time on nothing is pinned any more, and the migration fails; from the sixth on no
- * device of any user pins, for one that was opened meanwhile may be the cause; and
- * from the tenth on it waits, whoever may hang then, for it is the user's own doing.
+ * It asks with a lock of the container held, for which another task that unmaps, or
+ * opens a device, may wait with the lock that pins need: then nothing can be unpinned
+ * before this one goes on.  So it does go on, after a while, and is asked again.  From
+ * the second time on nothing is pinned any more, and the migration fails; and from the
+ * tenth on it waits, whoever may hang then, for it is the user's own doing.
+ *
+ * A device that begins to track between two times was not asked.  Nobody says which
+ * container it is in, so from the second time on it does not pin there, whosever it is;
+ * but for the time that the task waits here, when type1 does not look.
  */
 
 #include <linux/anon_inodes.h>
@@ -62,8 +65,7 @@
 /* How long a task that unmaps waits before it lets another one in */
 #define PATIENCE_MS	1000
 
-/* The pass over the devices in which nobody pins any more, and the last but one */
-#define PASS_GATE	6
+/* The pass over the devices from which on it waits for ever: type1 makes eleven */
 #define PASS_LAST	10
 
 /* How often a region that could not be pinned is tried again, of those expected */
@@ -93,6 +95,7 @@ struct guard {
  * @scan: marks what was written up to now
  * @narrow: a container believes what it is told, and perhaps still does
  * @error: why nothing is pinned until tracking ends, or 0. pins_lock.
+ * @begun: when tracking began, in pins_events. pins_lock.
  * @guards_lock: guards what is named so
  * @guards: pages that are kept pinned, by region. Regions come and go under
  *	@guards_lock and the xa_lock.
@@ -107,6 +110,7 @@ struct mdev_pt_pins {
 	void (*scan)(struct vfio_device *vdev);
 	bool narrow;
 	int error;
+	u64 begun;
 	struct mutex guards_lock;	/* guards, nr_guards, guarding */
 	struct xarray guards;
 	unsigned int nr_guards;
@@ -134,7 +138,8 @@ struct flight {
  * @first, @last: pages of the mapping that it has asked for last. pins_lock.
  * @pass: how often it has asked for that one. pins_lock.
  * @closed: none of them is pinned any more. pins_lock.
- * @gate: one of pins_gates. pins_lock.
+ * @begun: when it asked first, in pins_events. pins_lock.
+ * @waits: the task waits here. pins_lock.
  */
 struct unmap {
 	struct list_head node;
@@ -144,13 +149,14 @@ struct unmap {
 	u64 last;
 	unsigned int pass;
 	bool closed;
-	bool gate;
+	u64 begun;
+	bool waits;
 };
 
-static DEFINE_SPINLOCK(pins_lock);	/* pins_flights, pins_unmaps, pins_gates */
+static DEFINE_SPINLOCK(pins_lock);	/* pins_flights, pins_unmaps, pins_events */
 static LIST_HEAD(pins_flights);
 static LIST_HEAD(pins_unmaps);
-static unsigned int pins_gates;
+static u64 pins_events;
 
 /* Something was unpinned, or an unmap has ended. */
 static DECLARE_WAIT_QUEUE_HEAD(pins_wait);
@@ -168,26 +174,38 @@ static void pins_fail(struct mdev_pt_pins *pins, int error)
 		pins->error = error;
 }
 
+/* What @unmap, which asked @pins, or another device, says of pinning: see pins_check() */
+static int pins_check_unmap(struct mdev_pt_pins *pins, struct unmap *unmap,
+			    u64 first, u64 last)
+{
+	bool there = first <= unmap->last && last >= unmap->first;
+
+	if (!unmap->closed)
+		return 0;
+	if (unmap->pins != pins)
+		return unmap->pass > 1 && !unmap->waits && there &&
+		       pins->begun > unmap->begun ? -EBUSY : 0;
+	if (unmap->pass > 1)
+		return -EBUSY;
+	return there ? -EAGAIN : 0;
+}
+
 /* May they be pinned? -EAGAIN: not now; or an error: not any more. */
 static int pins_check(struct mdev_pt_pins *pins, u64 first, u64 last)
 {
 	struct unmap *unmap;
+	int ret = 0;
 
 	lockdep_assert_held(&pins_lock);
 
 	if (pins->error)
 		return pins->error;
-	if (pins_gates)
-		return -EBUSY;
 	list_for_each_entry(unmap, &pins_unmaps, node) {
-		if (unmap->pins != pins || !unmap->closed)
-			continue;
-		if (unmap->pass > 1)
-			return -EBUSY;
-		if (first <= unmap->last && last >= unmap->first)
-			return -EAGAIN;
+		ret = pins_check_unmap(pins, unmap, first, last) ?: ret;
+		if (ret == -EBUSY)
+			break;
 	}
-	return 0;
+	return ret;
 }
 
 /* Whoever unmaps either waits for the end of it, or has closed the pages: an error. */
@@ -538,8 +556,6 @@ static int pins_unmap_end(struct inode *inode, struct file *file)
 
 	spin_lock(&pins_lock);
 	list_del(&unmap->node);
-	if (unmap->gate)
-		pins_gates--;
 	spin_unlock(&pins_lock);
 	wake_up_all(&pins_wait);
 	kref_put(&unmap->pins->ref, pins_release);
@@ -571,6 +587,7 @@ static struct unmap *pins_unmap_begin(struct mdev_pt_pins *pins)
 	unmap->pins = pins;
 	kref_get(&pins->ref);
 	spin_lock(&pins_lock);
+	unmap->begun = ++pins_events;
 	list_add(&unmap->node, &pins_unmaps);
 	spin_unlock(&pins_lock);
 	/* It is released when the task returns to userspace. */
@@ -630,10 +647,19 @@ static void pins_close(struct mdev_pt_pins *pins, struct unmap *unmap)
 		unmap->closed = true;
 		if (unmap->pass > 1)
 			pins_fail(pins, -EBUSY);
-		if (unmap->pass >= PASS_GATE && !unmap->gate) {
-			unmap->gate = true;
-			pins_gates++;
-		}
+	}
+	spin_unlock(&pins_lock);
+}
+
+/* This task waits, and type1 does not look before it has done so; or not any more. */
+static void pins_set_waiting(bool waits)
+{
+	struct unmap *unmap;
+
+	spin_lock(&pins_lock);
+	list_for_each_entry(unmap, &pins_unmaps, node) {
+		if (unmap->task == current)
+			unmap->waits = waits;
 	}
 	spin_unlock(&pins_lock);
 }
@@ -646,8 +672,8 @@ static bool pins_have_landed(struct mdev_pt_pins *pins, u64 first, u64 last)
 
 	spin_lock(&pins_lock);
 	list_for_each_entry(flight, &pins_flights, node) {
-		if ((flight->pins == pins || pins_gates) &&
-		    flight->first <= last && flight->last >= first)
+		if (flight->pins == pins && flight->first <= last &&
+		    flight->last >= first)
 			landed = false;
 	}
 	spin_unlock(&pins_lock);
@@ -675,6 +701,7 @@ void mdev_pt_pins_unmap(struct mdev_pt_pins *pins, u64 iova, u64 len)
 	if (pass == 1 && pins_have_guard(pins, first, last))
 		pins->scan(pins->vdev);
 	pins_close(pins, unmap);
+	pins_set_waiting(true);
 	wait_event_timeout(pins_wait, pins_have_landed(pins, first, last),
 			   patience);
 	if (pins_have_guard(pins, first, last))
@@ -683,6 +710,7 @@ void mdev_pt_pins_unmap(struct mdev_pt_pins *pins, u64 iova, u64 len)
 	wait_event_timeout(pins_wait,
 			   !pins_have_guard(pins, first, last) &&
 			   pins_have_landed(pins, first, last), patience);
+	pins_set_waiting(false);
 }
 
 /* Tracking begins: there may be guards. */
@@ -690,6 +718,7 @@ void mdev_pt_pins_begin(struct mdev_pt_pins *pins)
 {
 	spin_lock(&pins_lock);
 	pins->error = 0;
+	pins->begun = ++pins_events;
 	spin_unlock(&pins_lock);
 
 	mutex_lock(&pins->guards_lock);

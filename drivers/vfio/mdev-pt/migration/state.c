@@ -60,9 +60,8 @@ static int quiesce(struct mdev_pt_device *pt)
 
 	lockdep_assert_held(&mig->lock);
 
-	ret = mdev_pt_dirty_is_narrow(pt) ?
-	      mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1) : 0;
-	ret = ret ?: mdev_pt_memory_hold(pt);
+	mdev_pt_dirty_before_stop(pt);
+	ret = mdev_pt_memory_hold(pt);
 	if (!ret) {
 		ret = mdev_pt_vendor_result(pt->ops->migration->quiesce(pt));
 		mdev_pt_memory_release(pt);
@@ -388,13 +387,14 @@ static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 }
 
 /* The migration of a paused guest begins: nothing is written until it goes on. */
-static int begin_while_stopped(struct mdev_pt_device *pt)
+static int state_begin_while_stopped(struct mdev_pt_device *pt)
 {
 	struct mdev_pt_migration *mig = pt->mig;
 	int ret = 0;
 
 	mutex_lock(&mig->lock);
-	if (mig->stopped && mig->state == VFIO_DEVICE_STATE_STOP)
+	if (mig->stopped && mig->state == VFIO_DEVICE_STATE_STOP &&
+	    !mdev_pt_is_iommufd(&pt->vdev.vdev))
 		ret = mdev_pt_dirty_start(pt, MDEV_PT_TRACKING_TYPE1);
 	migration_unlock(pt);
 	return ret;
@@ -406,7 +406,7 @@ static int get_data_size(struct vfio_device *vdev, unsigned long *size)
 	struct mdev_pt_device *pt = to_mdev_pt_device(vdev);
 
 	*size = mdev_pt_stream_size(pt);
-	return begin_while_stopped(pt);
+	return state_begin_while_stopped(pt);
 }
 #else
 /* As VFIO does it where it knows the feature */
@@ -423,7 +423,7 @@ int mdev_pt_feature_data_size(struct mdev_pt_device *pt, u32 flags,
 	if (ret != 1)
 		return ret;
 	size.stop_copy_length = mdev_pt_stream_size(pt);
-	ret = begin_while_stopped(pt);
+	ret = state_begin_while_stopped(pt);
 	if (ret)
 		return ret;
 	return copy_to_user(arg, &size, sizeof(size)) ? -EFAULT : 0;
@@ -558,7 +558,7 @@ void mdev_pt_migration_hide(struct mdev_pt_device *pt)
 }
 
 /* A process that opens the device again may have it in the same container. */
-static void meet_user(struct mdev_pt_device *pt)
+static void state_meet_user(struct mdev_pt_device *pt)
 {
 	struct pid *user = get_task_pid(current, PIDTYPE_TGID);
 	struct mdev_pt_migration *mig = pt->mig;
@@ -575,7 +575,7 @@ void mdev_pt_migration_open(struct mdev_pt_device *pt)
 	struct mdev_pt_migration *mig = pt->mig;
 
 	mutex_lock(&mig->lock);
-	meet_user(pt);
+	state_meet_user(pt);
 	after_reset(mig);
 	migration_unlock(pt);
 }
